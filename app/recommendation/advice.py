@@ -1,0 +1,67 @@
+"""What the recommender answers: picks by role, the frontier, near misses, levers, the budget ladder."""
+
+from dataclasses import dataclass
+from typing import Literal
+
+from app.money import Money
+from app.placement import Finding
+from app.recommendation.machine import Machine
+
+Role = Literal["cheapest", "value", "fastest", "headroom"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Pick:
+    """The best machine in one respect."""
+
+    role: Role
+    machine: Machine
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NearMiss:
+    """A machine that would do but for one reason: over the budget, or short of something."""
+
+    machine: Machine
+    reason: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Change:
+    """One field of the workload set to another value, in words ("8-bit optimizer states")."""
+
+    path: str
+    value: object
+    label: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Lever:
+    """A set of changes to the workload, recomputed by the estimator: memory, time and the cheapest machine after it."""
+
+    changes: tuple[Change, ...]
+    gpu_bytes: int
+    host_bytes: int
+    time_ratio: float | None
+    cheapest: Money | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Step:
+    """From this budget on, this machine is the best answer."""
+
+    budget: Money
+    machine: Machine
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Recommendation:
+    """Everything the search found inside the limits. Empty `picks` means no machine does it; near misses say why."""
+
+    picks: tuple[Pick, ...]
+    frontier: tuple[Machine, ...]
+    near_misses: tuple[NearMiss, ...]
+    ladder: tuple[Step, ...]
+    feasible: int  # machines (platform x GPU x count) inside the limits
+    considered: int  # combinations of parts that the search covers
+    findings: tuple[Finding, ...] = ()

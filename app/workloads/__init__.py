@@ -1,0 +1,91 @@
+"""What a person asks for. One document that the form, the API, the command line and a permalink all speak."""
+
+from collections.abc import Mapping
+from typing import Annotated, Any
+
+from pydantic import Field, TypeAdapter, ValidationError
+
+from app.errors import FieldError, InvalidInput
+from app.workloads.classical import ClassicalWorkload
+from app.workloads.fields import Document
+from app.workloads.inference import InferenceWorkload
+from app.workloads.limits import Limits
+from app.workloads.training import TrainingWorkload
+
+Workload = Annotated[TrainingWorkload | InferenceWorkload | ClassicalWorkload, Field(discriminator="kind")]
+
+
+class AdviceRequest(Document):
+    """A workload and the limits within which machines are sought."""
+
+    workload: Workload
+    limits: Limits = Limits()
+
+
+_WORKLOAD: TypeAdapter[Workload] = TypeAdapter(Workload)
+# Steps of pydantic's error locations that name a union member or a type, not a field of the document.
+_UNION_STEPS = {
+    "training", "inference", "classical", "full", "lora", "qlora", "frozen",
+    "PresetModel", "ConfigModel", "SizeModel", "LayerListModel", "Parallelism", "LastLayers", "GpuLayers",
+}  # fmt: skip
+
+
+def parse_workload(document: object) -> Workload:
+    """The workload of a decoded JSON document. Raises InvalidInput naming every wrong field."""
+    try:
+        return _WORKLOAD.validate_python(document)
+    except ValidationError as error:
+        raise invalid_document(error, document) from None
+
+
+def parse_request(document: object) -> AdviceRequest:
+    """The advice request of a decoded JSON document. Raises InvalidInput naming every wrong field."""
+    try:
+        return AdviceRequest.model_validate(document)
+    except ValidationError as error:
+        raise invalid_document(error, document) from None
+
+
+def invalid_document(error: ValidationError, document: object) -> InvalidInput:
+    """Pydantic's complaint in the contract's words: paths of the document itself, a sentence each."""
+    found = {_path(issue["loc"]): _sentence(issue) for issue in _relevant(error, document)}
+    return InvalidInput([FieldError(path=path, message=message) for path, message in found.items()])
+
+
+def _relevant(error: ValidationError, document: object) -> list[Any]:
+    """A model reference is a union: keep only the complaints about the form that was meant."""
+    issues = list(error.errors(include_url=False, include_context=False))
+    model = _model_of(document)
+    if not isinstance(model, Mapping):
+        return issues
+    meant = next((member for key, member in _MODEL_FORMS if key in model), "PresetModel")
+    others = {member for _, member in _MODEL_FORMS} - {meant}
+    return [issue for issue in issues if not others & {step for step in issue["loc"] if isinstance(step, str)}]
+
+
+_MODEL_FORMS = (("preset", "PresetModel"), ("config", "ConfigModel"), ("parameters", "SizeModel"), ("layers", "LayerListModel"))
+
+
+def _model_of(document: object) -> object:
+    if not isinstance(document, Mapping):
+        return None
+    workload = document.get("workload", document)
+    return workload.get("model") if isinstance(workload, Mapping) else None
+
+
+def _path(location: tuple[Any, ...]) -> str:
+    return ".".join(str(step) for step in location if str(step) not in _UNION_STEPS and "[" not in str(step))
+
+
+def _sentence(issue: Any) -> str:
+    if issue["type"] == "extra_forbidden":
+        return "this field is not known here; remove it or check its spelling"
+    if issue["type"] == "missing":
+        return "this field is needed"
+    message = str(issue["msg"]).removeprefix("Value error, ")
+    return message[0].lower() + message[1:]
+
+
+__all__ = [
+    "AdviceRequest", "ClassicalWorkload", "InferenceWorkload", "Limits", "TrainingWorkload", "Workload", "parse_request", "parse_workload",
+]  # fmt: skip

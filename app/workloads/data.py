@@ -1,0 +1,41 @@
+"""The data a job reads and the checkpoints it keeps."""
+
+from typing import Annotated, Literal
+
+from pydantic import Field
+
+from app.workloads.fields import Count, Document
+
+SizeGb = Annotated[float, Field(ge=0, le=10**9)]
+
+
+class DataSet(Document):
+    """What is read, where it lies and how it is fed. Sizes in decimal GB; `archive_gb` is cold."""
+
+    samples: Annotated[int, Field(ge=1, le=10**13)] | None = None
+    bytes_per_sample: Annotated[float, Field(ge=0, le=10**12)] | None = None
+    size_gb: SizeGb | None = None
+    archive_gb: SizeGb = 0
+    location: Literal["ssd", "hdd"] = "ssd"
+    loader_workers: Annotated[int, Field(ge=0, le=1024)] = 4
+    loading: Literal["stream", "in_memory"] = "stream"
+    epochs: Annotated[float, Field(gt=0, le=10**6)] = 1
+
+    @property
+    def bytes(self) -> int:
+        """Size of the hot data set: as stated, else samples x bytes per sample, else 0."""
+        if self.size_gb is not None:
+            return int(self.size_gb * 10**9)
+        return int(self.samples * self.bytes_per_sample) if self.samples and self.bytes_per_sample else 0
+
+    @property
+    def archive_bytes(self) -> int:
+        """Size of the cold archive."""
+        return int(self.archive_gb * 10**9)
+
+
+class Checkpoints(Document):
+    """How many checkpoints are kept, and how often one is written."""
+
+    keep: Annotated[int, Field(ge=0, le=10_000)] = 3
+    every_steps: Count | None = 1000

@@ -1,0 +1,66 @@
+"""Running a trained model."""
+
+from typing import Annotated, Literal
+
+from pydantic import Field, field_validator
+
+from app.workloads.data import Checkpoints, DataSet
+from app.workloads.fields import Attention, Count, Device, Document, ImageSize, Tokens
+from app.workloads.model import ModelReference
+from app.workloads.training import Parallelism
+
+Runtime = Literal[
+    "transformers", "pytorch", "vllm", "llama.cpp", "ollama", "sglang", "tensorrt-llm", "exllamav2", "mlx",
+    "diffusers", "onnxruntime", "faster-whisper", "whisper.cpp",
+]  # fmt: skip
+KvFormat = Literal["fp32", "fp16", "bf16", "fp8", "q8_0", "q4_0"]
+
+PLAIN_FORMATS = ("fp32", "fp16", "bf16", "fp8", "int8")
+PACKED_FORMATS = ("nf4", "gptq_int4", "awq_int4", "mxfp4", "nvfp4", "exl2")
+GGUF_FORMATS = (
+    "f32", "f16", "q8_0", "q6_k", "q5_k_m", "q5_k_s", "q5_0", "q5_1", "q4_k_m", "q4_k_s", "q4_0", "q4_1", "q3_k_l", "q3_k_m", "q3_k_s",
+    "q2_k", "q2_k_s", "iq4_xs", "iq4_nl", "iq3_m", "iq3_s", "iq3_xs", "iq3_xxs", "iq2_m", "iq2_s", "iq2_xs", "iq2_xxs", "iq1_m", "iq1_s",
+)  # fmt: skip
+WEIGHT_FORMATS = (*PLAIN_FORMATS, *PACKED_FORMATS, *GGUF_FORMATS)
+
+
+class GpuLayers(Document):
+    """How many layers run on the GPU; the others stay in RAM."""
+
+    gpu_layers: Annotated[int, Field(ge=0, le=10_000)]
+
+
+class InferenceWorkload(Document):
+    """One model being run. `context_length` is what the cache holds per sequence at the end."""
+
+    kind: Literal["inference"]
+    model: ModelReference
+    runtime: Runtime = "transformers"
+    device: Device = "gpu"
+    weight_format: str = "bf16"
+    bits_per_weight: Annotated[float, Field(ge=1, le=32)] | None = None
+    group_size: Literal[32, 64, 128, 256] = 128
+    kv_cache_format: KvFormat = "bf16"
+    context_length: Tokens = 8192
+    concurrent_sequences: Annotated[int, Field(ge=1, le=10**6)] = 1
+    prompt_tokens: Tokens = 1024
+    logits: Literal["last", "all"] = "last"
+    batch_size: Annotated[int, Field(ge=1, le=10**6)] = 1
+    image_size: ImageSize | None = None
+    frames: Count | None = None
+    audio_seconds: Annotated[float, Field(gt=0, le=10**5)] | None = None
+    text_length: Tokens | None = None
+    components: Literal["pipeline", "denoiser"] = "pipeline"
+    attention: Attention = "sdpa"
+    cpu_offload: Literal["none", "auto"] | GpuLayers = "none"
+    parallelism: Parallelism | Literal["auto"] = Parallelism()
+    data: DataSet = DataSet()
+    checkpoints: Checkpoints = Checkpoints(keep=0)
+
+    @field_validator("weight_format")
+    @classmethod
+    def _known_format(cls, value: str) -> str:
+        name = value.lower()
+        if name not in WEIGHT_FORMATS:
+            raise ValueError(f"'{value[:40]}' is not a weight format; use one of {', '.join(WEIGHT_FORMATS)}")
+        return name
