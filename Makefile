@@ -1,11 +1,75 @@
+# Rigwise: `make run` sets everything up and serves; `make test` sets everything up and runs every check.
 PY ?= python3
+HOST ?= 127.0.0.1
+PORT ?= 8000
+PYTHON := .venv/bin/python
+UV := .venv/bin/uv
+WITH_EXTRAS := .[dev,postgres,files]
 
-.venv/.ok: pyproject.toml
-	test -x .venv/bin/python || $(PY) -m venv --without-pip .venv
-	$(PY) -m pip --python .venv/bin/python install -q uv
-	.venv/bin/uv pip install -q --compile-bytecode -e .
-	touch $@
+.PHONY: setup run test lint accuracy bench assets lock clean FORCE
+.DELETE_ON_ERROR:
+
+# Pinned and hashed by constraints.txt. uv checks the hashes; pip, the fallback, cannot do so beside an editable install.
+define install
+	if test -x $(UV); then $(UV) pip install --quiet --python $(PYTHON) --compile-bytecode --constraint constraints.txt $(1); \
+	else $(PY) -m pip --python $(PYTHON) install --quiet --constraint .venv/pins.txt $(1); fi
+endef
+
+# Always migrate and seed a database that is named from outside, or one that is not there yet.
+DATABASE_UNKNOWN := $(if $(RIGWISE_DATABASE_URL),FORCE,$(if $(wildcard data/*.sqlite),,FORCE))
+
+setup: .venv/.ok data/.ok
+
+run: setup
+	exec .venv/bin/rigwise serve --host $(HOST) --port $(PORT)
+
+test: setup .venv/.dev
+	@status=0; \
+	$(MAKE) --no-print-directory lint || status=1; \
+	$(PYTHON) -m pytest || status=1; \
+	exit $$status
+
+lint: .venv/.dev
+	.venv/bin/ruff check .
+	.venv/bin/ruff format --check --quiet .
+	.venv/bin/mypy
+	if find templates -name '*.html' | grep -q .; then .venv/bin/djlint templates --lint --quiet; fi
+
+accuracy: setup .venv/.dev
+	$(PYTHON) -m benchmarks.accuracy
+
+bench: setup .venv/.dev
+	$(PYTHON) -m benchmarks.bench
+
+# The build hook fetches what static/vendor lacks, and brings its own node where there is none.
+assets: .venv/.ok
+	@$(call install,--no-deps --editable .)
+
+# After a change of dependencies: pin them again, without addresses.
+lock: .venv/.dev
+	$(UV) pip compile --quiet --universal --python-version 3.11 --generate-hashes --all-extras pyproject.toml -o constraints.txt
+	npm install --package-lock-only --ignore-scripts --omit-lockfile-registry-resolved
+
+clean:
+	rm -rf .venv static/vendor tests/browser/vendor .mypy_cache .pytest_cache .ruff_cache .hypothesis .import_linter_cache
+
+FORCE:
+
+.venv/.ok: pyproject.toml constraints.txt package-lock.json hatch_build.py scripts/assets.py
+	@$(PY) -c 'import sys; sys.exit("Python 3.11 or newer is needed: make PY=python3.12 ..." if sys.version_info < (3, 11) else 0)'
+	@test -x $(PYTHON) || $(PY) -m venv --without-pip .venv
+	@sed -n 's/ \\$$//p' constraints.txt | grep '==' > .venv/pins.txt
+	@sed -n '/^uv==/,/# via/p' constraints.txt > .venv/uv.txt
+	@$(PY) -m pip --python $(PYTHON) install --quiet --requirement .venv/uv.txt || echo 'uv could not be installed; going on with pip'
+	@$(call install,--editable .)
+	@touch $@
 
 .venv/.dev: .venv/.ok
-	.venv/bin/uv pip install -q --compile-bytecode -e '.[dev,postgres,files]'
-	touch $@
+	@$(call install,--editable '$(WITH_EXTRAS)')
+	@touch $@
+
+data/.ok: .venv/.ok $(shell find migrations seed_data -type f -not -name '*.pyc') $(DATABASE_UNKNOWN)
+	.venv/bin/rigwise migrate
+	.venv/bin/rigwise seed
+	@mkdir -p data
+	@touch $@
