@@ -1,0 +1,188 @@
+"""The autograd graph: what each operator saves, and the order in which the backward pass runs and lets go.
+
+As PyTorch's engine does: nodes run when all their gradients have arrived, later-made nodes first; a node's saved tensors are dropped
+once its gradients are computed; a leaf takes its first gradient over and adds further ones in place.
+Source: torch/csrc/autograd/engine.cpp (PyTorch 2.13).
+"""
+
+from collections.abc import Callable, Sequence
+from heapq import heappop, heappush
+
+from app.tape.recorder import Category, Phase
+from app.tape.tensor import Meta, Shape, Storage, Tape, Tensor
+
+Gradients = Sequence[Tensor | None]
+Backward = Callable[[Tensor], Gradients]
+
+
+class Node:
+    """One operator in the graph: its backward function, the storages it keeps alive, and where its gradients go."""
+
+    __slots__ = ("backward", "edges", "saved", "sequence")
+
+    def __init__(self, tape: Tape, inputs: Sequence[Tensor | None], saved: Sequence[Storage | None], backward: Backward) -> None:
+        self.backward: Backward | None = backward
+        self.saved: Sequence[Storage | None] = saved
+        self.edges: list[Node | Tensor | None] = [
+            None if x is None or not x.requires_grad else x.node if x.node is not None else x for x in inputs
+        ]
+        self.sequence = tape.sequence
+        tape.sequence += 1
+
+
+def needs_grad(tape: Tape, *inputs: Tensor | None) -> bool:
+    """Whether autograd records an operator with these inputs."""
+    return tape.recording and any(x is not None and x.requires_grad for x in inputs)
+
+
+def attach(out: Tensor, inputs: Sequence[Tensor | None], saved: Sequence[Tensor | None], backward: Backward) -> Tensor:
+    """Makes `out` the result of an operator: its inputs, the tensors that backward needs, and the function that makes the gradients.
+
+    `backward` must hold shapes only, never tensors: what it needs alive is named in `saved`.
+    """
+    tape = out.tape
+    if any(x is not None and x.requires_grad for x in inputs):
+        out.requires_grad = True
+        if tape.recording:
+            out.node = Node(tape, inputs, [x.storage for x in saved if x is not None], backward)
+    return out
+
+
+def backward(loss: Tensor) -> None:
+    """Runs the backward pass from `loss`, leaving gradients in the leaves."""
+    root, loss.node = loss.node, None
+    if root is not None:
+        _propagate(root, {root: loss.tape.empty(loss.shape, loss.dtype)})
+
+
+def _propagate(root: Node, pending: dict[Node, Tensor]) -> None:
+    waiting = _dependencies(root)
+    ready: list[tuple[int, Node]] = [(-root.sequence, root)]
+    while ready:
+        node = heappop(ready)[1]
+        edges, gradients = _run(node, pending)
+        for index, target in enumerate(edges):
+            arriving, gradients[index] = gradients[index], None
+            if isinstance(target, Node):
+                if arriving is not None:
+                    _accumulate(pending, target, arriving)
+                waiting[target] -= 1
+                if not waiting[target]:
+                    heappush(ready, (-target.sequence, target))
+            elif target is not None and arriving is not None:
+                _accumulate_leaf(target, arriving)
+            del arriving
+
+
+def _run(node: Node, pending: dict[Node, Tensor]) -> tuple[list[Node | Tensor | None], list[Tensor | None]]:
+    gradients: list[Tensor | None] = [None] * len(node.edges)
+    if node in pending and node.backward is not None:
+        gradients = list(node.backward(pending.pop(node)))
+    edges = node.edges
+    node.saved, node.backward, node.edges = (), None, []
+    return edges, gradients
+
+
+def _dependencies(root: Node) -> dict[Node, int]:
+    counts: dict[Node, int] = {root: 0}
+    stack = [root]
+    while stack:
+        for edge in stack.pop().edges:
+            if isinstance(edge, Node):
+                if edge in counts:
+                    counts[edge] += 1
+                else:
+                    counts[edge] = 1
+                    stack.append(edge)
+    return counts
+
+
+def _accumulate(pending: dict[Node, Tensor], target: Node, arriving: Tensor) -> None:
+    held = pending.get(target)
+    if held is None:
+        pending[target] = arriving
+    else:
+        pending[target] = held.tape.empty(held.shape, held.dtype)
+
+
+def _accumulate_leaf(leaf: Tensor, arriving: Tensor) -> None:
+    if leaf.grad is not None:
+        return  # added in place
+    if arriving.storage is not None:
+        arriving.storage.becomes(Category.GRADIENTS)
+    leaf.grad = arriving
+
+
+def checkpoint(function: Callable[[Tensor], Tensor], x: Tensor) -> Tensor:
+    """Activation checkpointing: keeps only the input of `function` and runs it again in the backward pass.
+
+    Source: torch.utils.checkpoint, non-reentrant, the default of Hugging Face transformers.
+    """
+    tape = x.tape
+    if not tape.recording:
+        return function(x)
+    tape.recording = False
+    out = function(x)
+    tape.recording = True
+    leaf = Tensor(tape, x.shape, x.dtype, None)
+    leaf.requires_grad = x.requires_grad
+    saved_input = [x.detach()]
+
+    def recompute(gradient: Tensor) -> Gradients:
+        leaf.storage = saved_input.pop().storage
+        tape.record.enter(Phase.RECOMPUTE)
+        root = function(leaf).node
+        tape.casts.clear()  # autocast is left at the end of the recomputation
+        tape.record.enter(Phase.BACKWARD)
+        leaf.storage = None
+        if root is None:
+            return (None,)
+        pending = {root: gradient}
+        del gradient  # the caller holds no other reference: it is dropped once consumed, as in the engine
+        _propagate(root, pending)
+        result, leaf.grad = leaf.grad, None
+        if result is not None and result.storage is not None:
+            result.storage.becomes(Category.TEMPORARIES)
+        return (result,)
+
+    if out.requires_grad:
+        out.node = Node(tape, [x], [x.storage], recompute)
+    return out
+
+
+class BlockBoundary:
+    """Marks the start and the end of a block that stands for `times` equal ones, in the forward and in the backward record."""
+
+    @staticmethod
+    def enter(x: Tensor, times: int) -> Tensor:
+        """The input of the block: forward opens the segment, backward closes it."""
+        record = x.tape.record
+        record.begin_segment(times)
+        return _passing(x, record.end_segment)
+
+    @staticmethod
+    def leave(x: Tensor, times: int) -> Tensor:
+        """The output of the block: forward closes the segment, backward opens it."""
+        record = x.tape.record
+        record.end_segment()
+        return _passing(x, lambda: record.begin_segment(times))
+
+
+def _passing(x: Tensor, act: Callable[[], None]) -> Tensor:
+    """`x` itself, with a node that acts when the gradient passes and hands it on unchanged."""
+    same = x.detach()
+
+    def backward_pass(gradient: Tensor) -> Gradients:
+        act()
+        return (gradient,)
+
+    return attach(same, [x], [], backward_pass)
+
+
+def elementwise_work(tape: Tape, *metas: Meta | Tensor) -> None:
+    """Charges an operator that reads and writes these tensors once each, one operation an element of the last."""
+    last = metas[-1]
+    tape.record.charge("elementwise", last.dtype, last.bytes // last.dtype.bytes, sum(meta.bytes for meta in metas))
+
+
+__all__ = ["BlockBoundary", "Gradients", "Shape", "attach", "backward", "checkpoint", "elementwise_work", "needs_grad"]

@@ -1,0 +1,176 @@
+"""Modules: named weights and the layers made of them, so that an architecture file reads like the model it describes."""
+
+from collections.abc import Callable, Iterator, Sequence
+
+from app.tape import operators as op
+from app.tape.autograd import BlockBoundary, checkpoint
+from app.tape.tensor import Parameter, Tensor
+
+
+class Module:
+    """A part of a network. Its parameters and parts are its attributes; lists of parts are allowed."""
+
+    def children(self) -> Iterator[tuple[str, "Module"]]:
+        """Direct parts with their names; parts in lists are numbered."""
+        for name, value in vars(self).items():
+            if isinstance(value, Module):
+                yield name, value
+            elif isinstance(value, (list, tuple)):
+                yield from ((f"{name}.{i}", part) for i, part in enumerate(value) if isinstance(part, Module))
+
+    def named_modules(self, prefix: str = "") -> Iterator[tuple[str, "Module"]]:
+        """This module and all parts below it, with dotted names."""
+        yield prefix, self
+        for name, child in self.children():
+            yield from child.named_modules(f"{prefix}.{name}" if prefix else name)
+
+    def named_parameters(self) -> Iterator[tuple[str, Parameter]]:
+        """All weights, each once even where two modules share it (tied embeddings)."""
+        seen: set[int] = set()
+        for name, module in self.named_modules():
+            for attribute, value in vars(module).items():
+                if isinstance(value, Parameter) and id(value) not in seen:
+                    seen.add(id(value))
+                    yield (f"{name}.{attribute}" if name else attribute), value
+
+    def parameters(self) -> Iterator[Parameter]:
+        """All weights and buffers."""
+        return (parameter for _, parameter in self.named_parameters())
+
+
+class Linear(Module):
+    """y = x W^T + b, with W of [outputs, inputs]."""
+
+    def __init__(self, inputs: int, outputs: int, *, bias: bool = True) -> None:
+        self.weight = Parameter(outputs, inputs)
+        self.bias = Parameter(outputs) if bias else None
+
+    def __call__(self, x: Tensor) -> Tensor:
+        return op.linear(x, self.weight, self.bias)
+
+
+class Embedding(Module):
+    """Rows of a table by index."""
+
+    def __init__(self, count: int, size: int) -> None:
+        self.weight = Parameter(count, size)
+
+    def __call__(self, indices: Tensor) -> Tensor:
+        return op.embedding(indices, self.weight)
+
+
+class LayerNorm(Module):
+    """Layer normalization with scale and shift (torch.nn.LayerNorm)."""
+
+    def __init__(self, size: int, *, affine: bool = True, bias: bool = True) -> None:
+        self.weight = Parameter(size) if affine else None
+        self.bias = Parameter(size) if affine and bias else None
+
+    def __call__(self, x: Tensor) -> Tensor:
+        return op.layer_norm(x, self.weight, self.bias)
+
+
+class RMSNorm(Module):
+    """Root-mean-square normalization as transformers' LlamaRMSNorm computes it: in fp32, cast back, then scaled."""
+
+    def __init__(self, size: int) -> None:
+        self.weight = Parameter(size)
+
+    def __call__(self, x: Tensor) -> Tensor:
+        return op.rms_norm(x, self.weight)
+
+
+class Conv2d(Module):
+    """2-D convolution, weights of [outputs, inputs / groups, kernel, kernel]."""
+
+    def __init__(
+        self, inputs: int, outputs: int, kernel: int, *, stride: int = 1, padding: int = 0, groups: int = 1, bias: bool = True
+    ) -> None:
+        self.weight = Parameter(outputs, inputs // groups, kernel, kernel)
+        self.bias = Parameter(outputs) if bias else None
+        self.stride, self.padding = stride, padding
+
+    def __call__(self, x: Tensor) -> Tensor:
+        return op.conv2d(x, self.weight, self.bias, stride=self.stride, padding=self.padding)
+
+
+class BatchNorm2d(Module):
+    """Batch normalization with running statistics."""
+
+    def __init__(self, size: int) -> None:
+        self.weight = Parameter(size)
+        self.bias = Parameter(size)
+        self.running_mean = Parameter(size, buffer=True)
+        self.running_var = Parameter(size, buffer=True)
+
+    def __call__(self, x: Tensor) -> Tensor:
+        return op.batch_norm(x, self.weight, self.bias)
+
+
+class Blocks(Module):
+    """`count` blocks one after the other, of which equal ones are traced once.
+
+    `kinds` names the kind of each block; `build(kind)` makes one. Stretches in which the kinds repeat with a short period are
+    kept as first, middle and last period, the middle one standing for all others.
+    """
+
+    def __init__(self, kinds: Sequence[object], build: Callable[[int], Module]) -> None:
+        self.periods: list[Period] = [
+            Period([build(index) for index in range(start, start + length)], times) for start, length, times in plan(kinds)
+        ]
+
+    def __call__(self, x: Tensor, *args: object, checkpointed: bool = False) -> Tensor:
+        for period in self.periods:
+            x = BlockBoundary.enter(x, period.times) if period.times > 1 else x
+            for block in period.blocks:
+                x = checkpoint(_bound(block, args), x) if checkpointed else block(x, *args)  # type: ignore[operator]
+            x = BlockBoundary.leave(x, period.times) if period.times > 1 else x
+        return x
+
+
+class Period(Module):
+    """Blocks that stand for `times` equal periods of blocks."""
+
+    def __init__(self, blocks: list[Module], times: int) -> None:
+        self.blocks, self.times = blocks, times
+        for block in blocks:
+            for parameter in block.parameters():
+                parameter.times = times
+
+
+def _bound(block: Module, args: tuple[object, ...]) -> Callable[[Tensor], Tensor]:
+    return lambda x: block(x, *args)  # type: ignore[operator, no-any-return]
+
+
+LONGEST_PERIOD = 12
+_SEPARATE_PERIODS = 3  # first, middle, last
+
+
+def plan(kinds: Sequence[object]) -> list[tuple[int, int, int]]:
+    """How to trace a row of blocks: (index of the first block, blocks in the period, times), in order.
+
+    >>> plan("aaaaa")
+    [(0, 1, 1), (1, 1, 3), (4, 1, 1)]
+    """
+    stretches: list[tuple[int, int, int]] = []
+    start = 0
+    while start < len(kinds):
+        length, times = _longest_repeat(kinds, start)
+        if times > _SEPARATE_PERIODS:
+            stretches += [(start, length, 1), (start + length, length, times - 2), (start + length * (times - 1), length, 1)]
+        else:
+            stretches += [(start + index, 1, 1) for index in range(length * times)]
+        start += length * times
+    return stretches
+
+
+def _longest_repeat(kinds: Sequence[object], start: int) -> tuple[int, int]:
+    """The period that covers most blocks from `start` on, and how often it repeats; the shortest of equals."""
+    best = (1, 1)
+    for length in range(1, min(LONGEST_PERIOD, len(kinds) - start) + 1):
+        times = 1
+        while kinds[start + times * length : start + (times + 1) * length] == kinds[start : start + length]:
+            times += 1
+        if times > 1 and length * times > best[0] * best[1]:
+            best = (length, times)
+    return best

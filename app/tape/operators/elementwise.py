@@ -1,0 +1,142 @@
+"""Element by element: sums, products, activations, dropout, concatenation."""
+
+from collections.abc import Sequence
+from math import prod
+
+from app.tape.autograd import Gradients, attach, elementwise_work
+from app.tape.dtypes import BOOL, wider
+from app.tape.operators.casting import raise_to_fp32
+from app.tape.tensor import Meta, Shape, Tensor
+
+
+def _broadcast(a: Tensor, b: Tensor) -> Shape:
+    rank = max(len(a.shape), len(b.shape))
+    left, right = ((1,) * (rank - len(t.shape)) + t.shape for t in (a, b))
+    return tuple(max(x, y) for x, y in zip(left, right, strict=True))
+
+
+def add(a: Tensor, b: Tensor) -> Tensor:
+    """a + b. Saves nothing; the gradient passes through unchanged, reduced where `a` or `b` was broadcast."""
+    tape = a.tape
+    out = tape.empty(_broadcast(a, b), wider(a.dtype, b.dtype))
+    elementwise_work(tape, a, b, out)
+    metas = tuple(x.meta if x.requires_grad else None for x in (a, b))
+    size = out.size
+
+    def backward(gradient: Tensor) -> Gradients:
+        return [None if m is None else gradient if prod(m.shape) == size and m.dtype is gradient.dtype else tape.like(m) for m in metas]
+
+    return attach(out, [a, b], [], backward)
+
+
+def multiply(a: Tensor, b: Tensor) -> Tensor:
+    """a x b. Each factor is saved for the gradient of the other."""
+    tape = a.tape
+    out = tape.empty(_broadcast(a, b), wider(a.dtype, b.dtype))
+    elementwise_work(tape, a, b, out)
+    saved = [a if b.requires_grad else None, b if a.requires_grad else None]
+    metas = tuple(x.meta if x.requires_grad else None for x in (a, b))
+    out_meta = out.meta
+
+    def backward(gradient: Tensor) -> Gradients:
+        return [None if m is None else _reduced(gradient, m, out_meta) for m in metas]
+
+    return attach(out, [a, b], saved, backward)
+
+
+def _reduced(gradient: Tensor, wanted: Meta, product: Meta) -> Tensor:
+    """The gradient of one factor: gradient x other factor, then summed and cast to the factor's own shape and type."""
+    tape = gradient.tape
+    full = tape.like(product)
+    return full if wanted.shape == product.shape and wanted.dtype is product.dtype else tape.like(wanted)
+
+
+# What each activation keeps for its backward pass. Source: derivatives.yaml, PyTorch 2.13.
+_SAVES_OUTPUT = {"relu", "tanh", "sigmoid"}
+_FLOPS = {"relu": 1, "silu": 5, "gelu": 8, "gelu_tanh": 10, "tanh": 6, "sigmoid": 4, "relu6": 2, "hardswish": 4, "quick_gelu": 6}
+
+
+def activation(x: Tensor, name: str) -> Tensor:
+    """A fused activation function: keeps its input or, where the derivative follows from it, its output."""
+    tape, meta = x.tape, x.meta
+    out = tape.empty(x.shape, x.dtype)
+    tape.record.charge("elementwise", x.dtype, _FLOPS.get(name, 8) * x.size, 2 * x.bytes)
+
+    def backward(gradient: Tensor) -> Gradients:
+        return (tape.like(meta),)
+
+    return attach(out, [x], [out if name in _SAVES_OUTPUT else x], backward)
+
+
+def relu_(x: Tensor) -> Tensor:
+    """In-place ReLU: the result takes the place of its input and is kept for backward."""
+    tape, meta = x.tape, x.meta
+    out = x.detach()
+    elementwise_work(tape, meta, out)
+
+    def backward(gradient: Tensor) -> Gradients:
+        return (tape.like(meta),)
+
+    return attach(out, [x], [out], backward)
+
+
+def gelu_new(x: Tensor) -> Tensor:
+    """GPT-2's GELU as transformers writes it out: 0.5 x (1 + tanh(sqrt(2/pi) (x + 0.044715 x^3))), eight operators.
+
+    Under autocast the power runs in fp32 and everything after it follows.
+    """
+    cube = _keeping_input(raise_to_fp32(x))
+    inner = add(x, _scaled(cube))
+    del cube
+    bent = activation(_scaled(inner), "tanh")
+    del inner
+    return multiply(_scaled(x), _scaled(bent))
+
+
+def _keeping_input(x: Tensor) -> Tensor:
+    """A power: keeps its input."""
+    tape, meta = x.tape, x.meta
+    out = tape.empty(x.shape, x.dtype)
+    elementwise_work(tape, meta, out)
+    return attach(out, [x], [x], lambda gradient: (tape.like(meta),))
+
+
+def _scaled(x: Tensor) -> Tensor:
+    """A product with, or sum with, a number: keeps nothing."""
+    tape, meta = x.tape, x.meta
+    out = tape.empty(x.shape, x.dtype)
+    elementwise_work(tape, meta, out)
+    return attach(out, [x], [], lambda gradient: (tape.like(meta),))
+
+
+def dropout(x: Tensor, probability: float) -> Tensor:
+    """Dropout in training: keeps a one-byte mask. Nothing at probability 0 or outside training."""
+    tape, meta = x.tape, x.meta
+    if not probability or not tape.training:
+        return x
+    out = tape.empty(x.shape, x.dtype)
+    mask = tape.empty(x.shape, BOOL)
+    elementwise_work(tape, meta, mask, out)
+    return attach(out, [x], [mask], lambda gradient: (tape.like(meta),))
+
+
+def concatenate(tensors: Sequence[Tensor], axis: int) -> Tensor:
+    """Joined along one axis. Gradients are views of the whole gradient."""
+    first = tensors[0]
+    shape = list(first.shape)
+    shape[axis] = sum(t.shape[axis] for t in tensors)
+    out = first.tape.empty(tuple(shape), first.dtype)
+    elementwise_work(first.tape, *tensors, out)
+    wanted = [t.requires_grad for t in tensors]
+    shapes = [t.shape for t in tensors]
+
+    def backward(gradient: Tensor) -> Gradients:
+        views = [Tensor(gradient.tape, s, gradient.dtype, gradient.storage) for s in shapes]
+        return [view if want else None for view, want in zip(views, wanted, strict=True)]
+
+    return attach(out, tensors, [], backward)
+
+
+def contiguous(x: Tensor) -> Tensor:
+    """A copy in the order of its dimensions. Keeps nothing."""
+    return _scaled(x)

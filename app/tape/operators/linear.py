@@ -1,0 +1,62 @@
+"""Matrix products and table look-ups."""
+
+from math import prod
+
+from app.tape.autograd import Gradients, attach
+from app.tape.operators.casting import lower
+from app.tape.tensor import Meta, Tensor
+
+FLOPS_PER_MAC = 2  # a multiplication and an addition
+
+
+def linear(x: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
+    """x W^T + b over the last dimension. Keeps the input where the weight is trained, the weight where the input has a gradient."""
+    x, weight = lower(x), lower(weight)
+    bias = lower(bias) if bias is not None else None
+    tape, inputs, outputs = x.tape, weight.shape[1], weight.shape[0]
+    out = tape.empty((*x.shape[:-1], outputs), x.dtype)
+    flops = FLOPS_PER_MAC * (x.size // inputs) * inputs * outputs
+    _charge(x.meta, weight.meta, out.meta, flops, out)
+    wanted = [t.meta if t is not None and t.requires_grad else None for t in (x, weight, bias)]
+    metas = (x.meta, weight.meta, out.meta)
+
+    def backward(gradient: Tensor) -> Gradients:
+        for _ in range(bool(wanted[0]) + bool(wanted[1])):
+            _charge(*metas, flops, gradient)
+        return [meta and tape.like(meta) for meta in wanted]
+
+    saved = [x if weight.requires_grad else None, weight if x.requires_grad else None]
+    return attach(out, [x, weight, bias], saved, backward)
+
+
+def _charge(x: Meta, weight: Meta, out: Meta, flops: int, on: Tensor) -> None:
+    on.tape.record.charge("matmul", x.dtype, flops, x.bytes + weight.bytes + out.bytes)
+
+
+def matmul(a: Tensor, b: Tensor) -> Tensor:
+    """Batched product of [..., m, k] and [..., k, n]. Keeps each factor for the gradient of the other."""
+    a, b = lower(a), lower(b)
+    tape = a.tape
+    out = tape.empty((*a.shape[:-1], b.shape[-1]), a.dtype)
+    flops = FLOPS_PER_MAC * a.size * b.shape[-1]
+    moved = a.bytes + b.bytes + out.bytes
+    tape.record.charge("matmul", a.dtype, flops, moved)
+    wanted = [t.meta if t.requires_grad else None for t in (a, b)]
+    dtype = a.dtype
+
+    def backward(gradient: Tensor) -> Gradients:
+        for meta in wanted:
+            if meta:
+                tape.record.charge("matmul", dtype, flops, moved)
+        return [meta and tape.like(meta) for meta in wanted]
+
+    return attach(out, [a, b], [a if b.requires_grad else None, b if a.requires_grad else None], backward)
+
+
+def embedding(indices: Tensor, weight: Tensor) -> Tensor:
+    """Rows of a table. Keeps the indices; the gradient is dense, as large as the table."""
+    tape = weight.tape
+    out = tape.empty((*indices.shape, weight.shape[1]), weight.dtype)
+    tape.record.charge("embedding", weight.dtype, 0, 2 * prod(out.shape) * weight.dtype.bytes)
+    meta = weight.meta
+    return attach(out, [weight], [indices], lambda gradient: (tape.like(meta),))

@@ -1,0 +1,61 @@
+"""Losses."""
+
+from app.tape.autograd import Gradients, attach, elementwise_work
+from app.tape.dtypes import FP32
+from app.tape.operators.casting import cast, lower
+from app.tape.tensor import Tensor
+
+
+def cross_entropy(logits: Tensor, labels: Tensor) -> Tensor:
+    """Mean cross-entropy of [rows, classes]: log-softmax, which keeps its output, then the negative log-likelihood.
+
+    Under autocast the log-softmax runs in the type of the logits and only the likelihood in fp32.
+    """
+    return _nll(_log_softmax(logits), labels)
+
+
+def _log_softmax(logits: Tensor) -> Tensor:
+    tape, meta = logits.tape, logits.meta
+    out = tape.empty(logits.shape, logits.dtype)
+    elementwise_work(tape, meta, out)
+    return attach(out, [logits], [out], lambda gradient: (tape.like(meta),))
+
+
+def _nll(log_probabilities: Tensor, labels: Tensor) -> Tensor:
+    tape = log_probabilities.tape
+    if tape.autocast is not None:
+        log_probabilities = cast(log_probabilities, FP32)
+    meta = log_probabilities.meta
+    out = tape.empty((), meta.dtype)
+    weight = tape.empty((), meta.dtype)
+
+    def backward(gradient: Tensor) -> Gradients:
+        return (tape.like(meta),)
+
+    return attach(out, [log_probabilities], [log_probabilities, labels, weight], backward)
+
+
+def fused_linear_cross_entropy(x: Tensor, weight: Tensor, labels: Tensor) -> Tensor:
+    """Head and cross-entropy in one operator that works in chunks of rows and computes the gradients in the forward pass.
+
+    Keeps the gradients of the input and of the weight instead of any logits. Source: Liger-Kernel, fused_linear_cross_entropy.py:
+    the chunk is rows / ceil(vocabulary / hidden), rounded up to a power of two.
+    """
+    x, weight = lower(x), lower(weight)
+    tape, meta, weight_meta = x.tape, x.meta, weight.meta
+    vocabulary, hidden = weight.shape
+    rows = x.size // hidden
+    wanted = weight.requires_grad
+    input_gradient = tape.like(meta)
+    weight_gradient = tape.like(weight_meta) if wanted else None
+    chunk = min(rows, 1 << (-(-rows // -(-vocabulary // hidden)) - 1).bit_length())
+    logits = tape.empty((chunk, vocabulary), x.dtype)
+    in_fp32 = tape.empty((chunk, vocabulary), FP32)
+    tape.record.charge("matmul", x.dtype, 6 * rows * hidden * vocabulary, 3 * (meta.bytes + weight_meta.bytes))
+    del logits, in_fp32
+    out = tape.empty((), FP32)
+
+    def backward(gradient: Tensor) -> Gradients:
+        return (tape.like(meta), tape.like(weight_meta) if wanted else None)
+
+    return attach(out, [x, weight], [input_gradient, weight_gradient], backward)

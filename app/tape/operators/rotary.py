@@ -1,0 +1,28 @@
+"""Rotary position embeddings as transformers applies them: q cos + rotate_half(q) sin, five operators."""
+
+from app.tape.autograd import Gradients, attach, elementwise_work
+from app.tape.operators.elementwise import add, multiply
+from app.tape.tensor import Tensor
+
+
+def rotary_embedding(x: Tensor, cos: Tensor, sin: Tensor) -> Tensor:
+    """x [batch, heads, length, size] turned by cos and sin [batch, 1, length, size]. Keeps only cos and sin."""
+    return add(multiply(x, cos), multiply(rotate_half(x), sin))
+
+
+def rotate_half(x: Tensor) -> Tensor:
+    """(-second half, first half) of the last dimension: a negated half and a concatenation."""
+    tape, meta = x.tape, x.meta
+    half = tape.empty((*x.shape[:-1], x.shape[-1] // 2), x.dtype)
+    out = tape.empty(x.shape, x.dtype)
+    del half
+    elementwise_work(tape, meta, out)
+
+    def backward(gradient: Tensor) -> Gradients:
+        first = tape.like(meta)  # each half's gradient is written into a zero tensor of the whole size
+        second = tape.like(meta)
+        total = tape.like(meta)
+        del first, second
+        return (total,)
+
+    return attach(out, [x], [], backward)

@@ -1,0 +1,82 @@
+"""Optimizer states and what a step allocates for itself.
+
+Sources: torch/optim (adamw.py, sgd.py, rmsprop.py, adagrad.py; PyTorch 2.13), bitsandbytes 0.48 (block-wise 8-bit states),
+transformers' Adafactor, Lion and Muon reference implementations. The foreach copy was measured: AdamW's `_foreach_sqrt` makes one full
+copy of the parameters, SGD's weight decay one of the gradients.
+"""
+
+from collections import defaultdict
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from app.tape.recorder import rounded
+from app.tape.tensor import Parameter
+
+BLOCK_8BIT = 256  # elements that share one fp32 scale
+SMALLEST_8BIT = 4096  # tensors with fewer elements keep fp32 states
+
+
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """How an optimizer stores and steps. `states`: copies of the parameter kept in its own type; `foreach_copies`: full copies that the
+    default multi-tensor step makes at once; `loop_copies`: copies of the largest tensor that the single-tensor step makes."""
+
+    states: int
+    foreach_copies: int
+    loop_copies: int
+    eight_bit: bool = False
+    paged: bool = False
+    factored: bool = False
+
+
+RULES = {
+    "adamw": Rule(states=2, foreach_copies=1, loop_copies=2),
+    "adam": Rule(states=2, foreach_copies=1, loop_copies=2),
+    "adamw_8bit": Rule(states=2, foreach_copies=0, loop_copies=0, eight_bit=True),
+    "paged_adamw_8bit": Rule(states=2, foreach_copies=0, loop_copies=0, eight_bit=True, paged=True),
+    "sgd": Rule(states=0, foreach_copies=0, loop_copies=0),
+    "sgd_momentum": Rule(states=1, foreach_copies=1, loop_copies=1),
+    "rmsprop": Rule(states=1, foreach_copies=1, loop_copies=2),
+    "adagrad": Rule(states=1, foreach_copies=1, loop_copies=2),
+    "adafactor": Rule(states=0, foreach_copies=0, loop_copies=2, factored=True),
+    "lion": Rule(states=1, foreach_copies=1, loop_copies=2),
+    "muon": Rule(states=1, foreach_copies=0, loop_copies=3),
+}
+
+
+def state_bytes(parameter: Parameter, rule: Rule) -> int:
+    """Bytes of the states of one weight, in one block."""
+    if rule.eight_bit:
+        if parameter.size < SMALLEST_8BIT:
+            return rule.states * rounded(4 * parameter.size)
+        return rule.states * (rounded(parameter.size) + rounded(4 * -(-parameter.size // BLOCK_8BIT)))
+    if rule.factored:
+        return _factored_bytes(parameter)
+    return rule.states * rounded(parameter.bytes)
+
+
+def _factored_bytes(parameter: Parameter) -> int:
+    """Adafactor: a row and a column of fp32 second moments for a matrix, a full one for a vector."""
+    if len(parameter.shape) < 2:  # noqa: PLR2004 - a matrix has two dimensions
+        return rounded(4 * parameter.size)
+    rows = parameter.size // parameter.shape[-1]
+    columns = parameter.size // parameter.shape[-2]
+    return rounded(4 * rows) + rounded(4 * columns)
+
+
+def total_state_bytes(parameters: Iterable[Parameter], rule: Rule) -> int:
+    """States of all trained weights that lie on the GPU."""
+    return sum(state_bytes(p, rule) * p.times for p in parameters if p.requires_grad)
+
+
+def step_temporaries(parameters: Iterable[Parameter], rule: Rule, implementation: str) -> int:
+    """Bytes that one step allocates for itself at its peak: foreach copies whole groups of one type, the loop the largest tensor."""
+    trained = [p for p in parameters if p.requires_grad]
+    if not trained or (implementation == "fused" and not rule.factored):
+        return 0
+    if implementation == "foreach" and rule.foreach_copies:
+        groups: dict[str, int] = defaultdict(int)
+        for parameter in trained:
+            groups[parameter.dtype.name] += rounded(parameter.bytes) * parameter.times
+        return rule.foreach_copies * max(groups.values())
+    return rule.loop_copies * max(rounded(p.bytes) for p in trained)

@@ -1,0 +1,166 @@
+"""Tensors that have a shape and a type but no data.
+
+A storage counts itself in when it is made and out when Python drops its last holder: local variables of the forward function,
+saved tensors of the autograd graph, gradients. Lifetimes therefore come out as they do in eager PyTorch, without a separate analysis.
+"""
+
+from math import prod
+from typing import TYPE_CHECKING, NamedTuple
+
+from app.tape.dtypes import FP32, DType
+from app.tape.recorder import Category, Phase, Recorder, rounded
+
+if TYPE_CHECKING:
+    from app.tape.autograd import Node
+
+Shape = tuple[int, ...]
+
+_CATEGORY_OF_PHASE = {
+    Phase.SETUP: Category.INPUTS,
+    Phase.FORWARD: Category.ACTIVATIONS,
+    Phase.BACKWARD: Category.TEMPORARIES,
+    Phase.RECOMPUTE: Category.RECOMPUTED,
+    Phase.OPTIMIZER: Category.OPTIMIZER_TEMPORARIES,
+}
+
+
+class Storage:
+    """Bytes that live as long as somebody holds this object. `times` > 1 stands for one storage in each of so many equal blocks."""
+
+    __slots__ = ("bytes", "category", "record", "times")
+
+    def __init__(self, record: Recorder, count: int, category: Category, times: int = 1) -> None:
+        self.record = record
+        self.bytes = rounded(count)
+        self.category = category
+        self.times = times
+        record.allocated(self.bytes * times, category)
+
+    def __del__(self) -> None:
+        inside = self.record.open_segment is not None
+        self.record.allocated(-self.bytes * (1 if inside else self.times), self.category)
+
+    def becomes(self, category: Category) -> None:
+        """The same bytes are now held for another purpose (a temporary that becomes a gradient)."""
+        self.record.allocated(-self.bytes, self.category)
+        self.record.allocated(self.bytes, category)
+        self.category = category
+
+
+class Tape:
+    """One run: the record, the autocast type and its cache of weight casts, and whether autograd records."""
+
+    __slots__ = ("autocast", "casts", "recording", "record", "sequence", "training")
+
+    def __init__(self, *, autocast: DType | None = None, training: bool = False, vocabulary: int | None = None) -> None:
+        self.record = Recorder(vocabulary=vocabulary)
+        self.autocast = autocast
+        self.casts: dict[int, Tensor] = {}
+        self.training = training
+        self.recording = training
+        self.sequence = 0
+
+    def empty(self, shape: Shape, dtype: DType, category: Category | None = None) -> "Tensor":
+        """A new tensor; its category follows from the phase unless one is given."""
+        record = self.record
+        if category is None:
+            of_vocabulary = record.vocabulary is not None and len(shape) > 1 and shape[-1] == record.vocabulary
+            category = Category.LOGITS if of_vocabulary else _CATEGORY_OF_PHASE[record.phase]
+        return Tensor(self, shape, dtype, Storage(record, prod(shape) * dtype.bytes, category))
+
+    def like(self, meta: "Meta", category: Category | None = None) -> "Tensor":
+        """A new tensor of a remembered shape and type."""
+        return self.empty(meta.shape, meta.dtype, category)
+
+
+class Meta(NamedTuple):
+    """Shape and type of a tensor, without holding it alive."""
+
+    shape: Shape
+    dtype: DType
+
+    @property
+    def bytes(self) -> int:
+        """Bytes of its elements."""
+        return prod(self.shape) * self.dtype.bytes
+
+
+class Tensor:
+    """A shape, a type, a storage that may be shared with views, and the autograd node that made it."""
+
+    __slots__ = ("dtype", "grad", "node", "requires_grad", "shape", "storage", "tape")
+
+    storage: Storage | None
+
+    def __init__(self, tape: Tape, shape: Shape, dtype: DType, storage: Storage | None) -> None:
+        self.tape = tape
+        self.shape = shape
+        self.dtype = dtype
+        self.storage = storage
+        self.node: Node | None = None
+        self.requires_grad = False
+        self.grad: Tensor | None = None
+
+    @property
+    def meta(self) -> Meta:
+        """Shape and type alone."""
+        return Meta(self.shape, self.dtype)
+
+    @property
+    def size(self) -> int:
+        """Number of elements."""
+        return prod(self.shape)
+
+    @property
+    def bytes(self) -> int:
+        """Bytes of its elements."""
+        return prod(self.shape) * self.dtype.bytes
+
+    def view(self, *shape: int) -> "Tensor":
+        """The same storage seen in another shape; one dimension may be -1. Gradients pass through unchanged."""
+        if -1 in shape:
+            known = -prod(shape)
+            shape = tuple(self.size // known if length == -1 else length for length in shape)
+        seen = Tensor(self.tape, shape, self.dtype, self.storage)
+        seen.node, seen.requires_grad = self.node, self.requires_grad
+        return seen
+
+    def transpose(self, a: int, b: int) -> "Tensor":
+        """Two dimensions exchanged, as a view."""
+        shape = list(self.shape)
+        shape[a], shape[b] = shape[b], shape[a]
+        return self.view(*shape)
+
+    def flatten(self, start: int = 0, end: int = -1) -> "Tensor":
+        """Dimensions start to end folded into one, as a view."""
+        stop = end % len(self.shape)
+        return self.view(*self.shape[:start], prod(self.shape[start : stop + 1]), *self.shape[stop + 1 :])
+
+    def detach(self) -> "Tensor":
+        """The same storage outside the autograd graph."""
+        return Tensor(self.tape, self.shape, self.dtype, self.storage)
+
+
+class Parameter(Tensor):
+    """A weight of a module. It has no storage of its own in the record: weights are persistent and counted by the trace.
+
+    `times` is how many equal blocks it stands for.
+    """
+
+    __slots__ = ("buffer", "own_dtype", "packed_bytes", "times")
+
+    def __init__(self, *shape: int, buffer: bool = False) -> None:
+        super().__init__(_UNBOUND, shape, FP32, None)
+        self.requires_grad = not buffer
+        self.buffer = buffer
+        self.times = 1
+        self.own_dtype: DType | None = None  # kept whatever the type of the network (adapters, quantized weights)
+        self.packed_bytes: int | None = None  # of a quantized weight; None: size x type
+
+    @property
+    def stored_bytes(self) -> int:
+        """Bytes that the allocator holds for this weight, in one block."""
+        return rounded(self.bytes if self.packed_bytes is None else self.packed_bytes)
+
+
+_UNBOUND = Tape()

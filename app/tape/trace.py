@@ -1,0 +1,172 @@
+"""One step of a network on the tape: a training step, or a forward pass without gradients. Its result answers every placement."""
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from functools import cached_property
+
+from app.tape import optimizers
+from app.tape.autograd import backward
+from app.tape.dtypes import BF16, FP16, FP32, FP64, DType
+from app.tape.modules import Module
+from app.tape.recorder import Category, Moment, Phase, Work, WorkKey, rounded
+from app.tape.tensor import Parameter, Tape, Tensor
+
+
+@dataclass(frozen=True, slots=True)
+class PrecisionRule:
+    """The type weights are kept in, and the type autocast computes in (None: no autocast)."""
+
+    weights: DType
+    autocast: DType | None = None
+
+
+PRECISIONS = {
+    "fp64": PrecisionRule(FP64),
+    "fp32": PrecisionRule(FP32),
+    "tf32": PrecisionRule(FP32),
+    "amp_fp16": PrecisionRule(FP32, FP16),
+    "amp_bf16": PrecisionRule(FP32, BF16),
+    "fp16": PrecisionRule(FP16),
+    "bf16": PrecisionRule(BF16),
+    "fp8": PrecisionRule(BF16),
+}
+
+
+@dataclass(frozen=True)
+class Trace:
+    """What one step does to memory, and its work. `moments` holds every local maximum of live bytes."""
+
+    moments: tuple[Moment, ...]
+    work: Mapping[WorkKey, Work]
+    parameters: int
+    trainable: int
+
+    @cached_property
+    def peak(self) -> Moment:
+        """The instant at which most bytes are alive."""
+        return max(self.moments, key=lambda moment: moment.total_bytes)
+
+    @property
+    def peak_bytes(self) -> int:
+        """Live bytes at the peak: what torch.cuda.max_memory_allocated() would report."""
+        return self.peak.total_bytes
+
+    @cached_property
+    def phase_peaks(self) -> dict[Phase, int]:
+        """The largest live bytes of each phase."""
+        peaks: dict[Phase, int] = {}
+        for moment in self.moments:
+            peaks[moment.phase] = max(peaks.get(moment.phase, 0), moment.total_bytes)
+        return peaks
+
+    @cached_property
+    def decisive_moments(self) -> tuple[Moment, ...]:
+        """The moments that can be the peak of some placement: no other has more gradients and more of everything else.
+
+        Sharding divides weights, states and gradients, never what a forward pass makes, so these two sums decide.
+        """
+        kept: list[Moment] = []
+        most_other = -1
+        for moment in sorted(self.moments, key=lambda m: (-_gradients(m), -_others(m))):
+            if _others(moment) > most_other:
+                most_other = _others(moment)
+                kept.append(moment)
+        return tuple(kept)
+
+    @cached_property
+    def flops(self) -> int:
+        """Floating-point operations of the step."""
+        return sum(work.flops for work in self.work.values())
+
+
+def _gradients(moment: Moment) -> int:
+    return moment.bytes_by_category[Category.GRADIENTS]
+
+
+def _others(moment: Moment) -> int:
+    return moment.total_bytes - _gradients(moment)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TrainingRun:
+    """How a step is run: precision, optimizer, whether gradients of earlier micro-batches exist already."""
+
+    precision: str = "amp_bf16"
+    optimizer: str = "adamw"
+    implementation: str = "foreach"
+    accumulating: bool = False
+
+
+def trace_training(network: Module, loss: Callable[[Tape], Tensor], run: TrainingRun, vocabulary: int | None = None) -> Trace:
+    """Traces one training step in its steady state: optimizer states exist, gradients are set to None after each step."""
+    rule, precision = optimizers.RULES[run.optimizer], PRECISIONS[run.precision]
+    tape = Tape(autocast=precision.autocast, training=True, vocabulary=vocabulary)
+    parameters = load(network, tape, precision.weights)
+    if not rule.paged:
+        tape.record.allocated(optimizers.total_state_bytes(parameters, rule), Category.OPTIMIZER_STATES)
+    if run.accumulating:
+        _keep_gradients(parameters, tape)
+    tape.record.enter(Phase.FORWARD)
+    result = loss(tape)
+    tape.casts.clear()
+    tape.record.enter(Phase.BACKWARD)
+    backward(result)
+    del result
+    tape.record.end_segment()
+    tape.record.enter(Phase.OPTIMIZER)
+    temporaries = optimizers.step_temporaries(parameters, rule, run.implementation)
+    tape.record.allocated(temporaries, Category.OPTIMIZER_TEMPORARIES)
+    _charge_step(tape, parameters, rule)
+    return _finish(tape, parameters)
+
+
+def trace_forward(network: Module, forward: Callable[[Tape], object], weights: DType, vocabulary: int | None = None) -> Trace:
+    """Traces one forward pass without gradients."""
+    tape = Tape(vocabulary=vocabulary)
+    parameters = load(network, tape, weights)
+    tape.record.enter(Phase.FORWARD)
+    result = forward(tape)
+    trace = _finish(tape, parameters)
+    del result
+    return trace
+
+
+def load(network: Module, tape: Tape, dtype: DType) -> list[Parameter]:
+    """Puts the weights on the tape in the given type (adapters and quantized weights keep theirs) and counts them in."""
+    parameters = list(network.parameters())
+    for parameter in parameters:
+        parameter.tape = tape
+        if parameter.own_dtype is None:
+            parameter.dtype = dtype
+    for category, buffer in ((Category.WEIGHTS, False), (Category.BUFFERS, True)):
+        tape.record.allocated(sum(p.stored_bytes * p.times for p in parameters if p.buffer is buffer), category)
+    return parameters
+
+
+def _keep_gradients(parameters: Iterable[Parameter], tape: Tape) -> None:
+    trained = [p for p in parameters if p.requires_grad]
+    tape.record.allocated(sum(rounded(p.bytes) * p.times for p in trained), Category.GRADIENTS)
+    for parameter in trained:
+        parameter.grad = Tensor(tape, parameter.shape, parameter.dtype, None)
+
+
+def _charge_step(tape: Tape, parameters: Iterable[Parameter], rule: optimizers.Rule) -> None:
+    """Reads gradient, weight and states, writes weight and states; about ten operations an element."""
+    for parameter in parameters:
+        if parameter.requires_grad:
+            moved = parameter.bytes * 3 + 2 * optimizers.state_bytes(parameter, rule)
+            tape.record.charge("optimizer", parameter.dtype, 10 * parameter.size * parameter.times, moved * parameter.times)
+
+
+def _finish(tape: Tape, parameters: list[Parameter]) -> Trace:
+    moments = tape.record.moments()
+    work = dict(tape.record.work)
+    for parameter in parameters:
+        parameter.grad = None
+    weights = [p for p in parameters if not p.buffer]
+    return Trace(
+        moments=tuple(moments),
+        work=work,
+        parameters=sum(p.size * p.times for p in weights),
+        trainable=sum(p.size * p.times for p in weights if p.requires_grad),
+    )
