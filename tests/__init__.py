@@ -1,0 +1,1 @@
+"""The tests mirror `app/`; beside them stand the suites that look at the whole."""
