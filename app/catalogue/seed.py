@@ -1,0 +1,59 @@
+"""The catalogue that Rigwise starts with: the tables in `seed_data/`, every row checked, each with its source and date."""
+
+import csv
+from collections.abc import Callable, Iterator
+from functools import partial
+from pathlib import Path
+from typing import TypeVar
+
+from pydantic import ValidationError
+
+from app.catalogue.assemble import catalogue_of
+from app.catalogue.facts import Changes, Fact, ItemFact, PriceFact, RateFact
+from app.errors import FieldError, InvalidInput
+from app.hardware import Catalogue, PartKind
+from app.resources import resource_path
+
+_ITEM_TABLES: dict[str, PartKind] = {
+    "gpus.csv": "gpu",
+    "ram.csv": "ram",
+    "storage.csv": "drive",
+    "platforms.csv": "platform",
+    "cloud.csv": "cloud",
+}
+
+Row = dict[str, str]
+F = TypeVar("F", bound=Fact)
+
+
+def read_seed(folder: Path | None = None) -> Changes:
+    """Every fact in the tables of `folder` (default: `seed_data/`). Raises InvalidInput naming file, line and column."""
+    tables = folder or resource_path("seed_data")
+    items = [item for name, kind in _ITEM_TABLES.items() for item in _facts(tables / name, partial(ItemFact.read, kind))]
+    return Changes(
+        items=tuple(items),
+        prices=tuple(_facts(tables / "prices.csv", PriceFact.model_validate)),
+        rates=tuple(_facts(tables / "fx.csv", RateFact.model_validate)),
+    )
+
+
+def catalogue_from_seed(folder: Path | None = None) -> Catalogue:
+    """The catalogue as it is right after seeding, without a database: revision 1."""
+    facts = read_seed(folder)
+    return catalogue_of(1, facts.items, facts.prices, facts.rates)
+
+
+def _facts(path: Path, read: Callable[[Row], F]) -> Iterator[F]:
+    with path.open(encoding="utf-8", newline="") as file:
+        for line, row in enumerate(csv.DictReader(file, strict=True), start=2):
+            try:
+                yield read(row)
+            except ValidationError as error:
+                raise InvalidInput(_errors(error, f"{path.name} line {line}")) from error
+
+
+def _errors(error: ValidationError, place: str) -> list[FieldError]:
+    return [
+        FieldError(path=f"{place}, {'.'.join(str(part) for part in problem['loc']) or 'row'}", message=problem["msg"])
+        for problem in error.errors(include_url=False)
+    ]
