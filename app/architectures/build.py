@@ -1,0 +1,61 @@
+"""From a model reference to a network on the tape."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from app.architectures.library import find
+from app.architectures.network import Network, Options
+from app.architectures.readers import diffusers_config, layer_list, timm_models, transformers_config
+from app.errors import RigwiseError
+from app.workloads.fields import invalid_field
+from app.workloads.model import ConfigModel, LayerListModel, ModelReference, PresetModel, SizeModel
+
+
+class Unmodelled(RigwiseError):
+    """There is no program for this architecture: only its size can be estimated from. `parameters` is None where that is unknown too."""
+
+    def __init__(self, what: str, parameters: int | None) -> None:
+        self.what, self.parameters = what, parameters
+        super().__init__(f"{what} has no program yet")
+
+
+def build_network(reference: ModelReference, options: Options) -> Network:
+    """The network that the reference names.
+
+    Raises InvalidInput with the field's path where the reference is wrong, Unmodelled where no program is known.
+    """
+    match reference:
+        case PresetModel():
+            return _preset(reference, options)
+        case ConfigModel():
+            return build_from_config(reference.config, options)
+        case LayerListModel():
+            return layer_list.build(reference.input, reference.layers, options)
+        case SizeModel():
+            raise Unmodelled(f"a network known only by its size ({reference.family})", reference.parameters)
+
+
+def _preset(reference: PresetModel, options: Options) -> Network:
+    name = reference.preset
+    if timm_models.knows(name):
+        return timm_models.build(name, reference.options, options)
+    entry = find(name)
+    try:
+        return build_from_config({**entry.config, **reference.options}, options)
+    except Unmodelled as unmodelled:
+        raise Unmodelled(entry.name, entry.parameters) from unmodelled
+
+
+def build_from_config(config: Mapping[str, Any], options: Options) -> Network:
+    """The network of a Hugging Face config.json, of transformers (`model_type`) or diffusers (`_class_name`)."""
+    if "_class_name" in config:
+        builder = diffusers_config.BUILDERS.get(str(config["_class_name"]))
+        what = f"'{str(config['_class_name'])[:60]}'"
+    elif "model_type" in config:
+        builder = transformers_config.BUILDERS.get(str(config["model_type"]))
+        what = f"model type '{str(config['model_type'])[:60]}'"
+    else:
+        raise invalid_field("model.config", "there is neither model_type nor _class_name in it: is this the model's config.json?")
+    if builder is None:
+        raise Unmodelled(what, None)
+    return builder(config, options)

@@ -1,0 +1,1 @@
+"""Readers: configuration files and layer lists turned into networks."""

@@ -1,0 +1,54 @@
+"""Reading numbers out of a configuration somebody else wrote: bounded, with a clear sentence naming the field."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from app.workloads.fields import invalid_field
+
+LARGEST_SIZE = 10**7  # of any hidden size, vocabulary or width
+MOST_LAYERS = 1_024
+
+
+def integer(config: Mapping[str, Any], *names: str, default: int | None = None, largest: int = LARGEST_SIZE) -> int:
+    """The first of these fields that is present, as an integer from 1 to `largest`. Raises InvalidInput naming the field."""
+    name = next((name for name in names if config.get(name) is not None), names[0])
+    value = config.get(name, default)
+    if value is None:
+        value = default
+    if value is None:
+        raise invalid_field(f"model.config.{names[0]}", "this value is needed to build the network")
+    if isinstance(value, bool) or not isinstance(value, int) or not 1 <= value <= largest:
+        raise invalid_field(f"model.config.{name}", f"must be a whole number from 1 to {largest:,}")
+    return value
+
+
+def layers(config: Mapping[str, Any], *names: str) -> int:
+    """A number of layers, bounded so that any estimate ends quickly."""
+    return integer(config, *names, largest=MOST_LAYERS)
+
+
+def fraction(config: Mapping[str, Any], name: str, default: float) -> float:
+    """A number from 0 to 1, such as a dropout probability."""
+    value = config.get(name, default)
+    if value is None:
+        return default
+    if isinstance(value, bool) or not isinstance(value, (int, float)) or not 0 <= value <= 1:
+        raise invalid_field(f"model.config.{name}", "must be a number from 0 to 1")
+    return float(value)
+
+
+def flag(config: Mapping[str, Any], name: str, default: bool) -> bool:
+    """A true-or-false field."""
+    value = config.get(name, default)
+    if value is None:
+        return default
+    if not isinstance(value, bool):
+        raise invalid_field(f"model.config.{name}", "must be true or false")
+    return value
+
+
+def divides(config_name: str, whole: int, part: int, part_name: str) -> int:
+    """whole / part. Raises InvalidInput where it does not divide."""
+    if whole % part:
+        raise invalid_field(f"model.config.{config_name}", f"{whole} is not a multiple of {part_name} ({part})")
+    return whole // part
