@@ -44,7 +44,7 @@ bench: setup .venv/.dev
 # The build hook fetches what static/vendor lacks, and brings its own node where there is none.
 assets: .venv/.ok
 	@$(call install,--no-deps --editable .)
-	@test -f static/vendor/.stamp
+	@test -f static/vendor/.stamp || { echo 'The front-end assets could not be fetched: is the npm registry reachable?' >&2; exit 1; }
 
 # After a change of dependencies: pin them again, without addresses.
 lock: .venv/.dev
@@ -70,7 +70,7 @@ FORCE:
 	@$(call install,--editable '$(WITH_EXTRAS)')
 	@touch $@
 
-data/.ok: .venv/.ok $(shell find migrations seed_data -type f -not -name '*.pyc') $(DATABASE_UNKNOWN)
+data/.ok: .venv/.ok $(shell find app/catalogue migrations seed_data -type f -not -name '*.pyc') $(DATABASE_UNKNOWN)
 	.venv/bin/rigwise migrate
 	.venv/bin/rigwise seed
 	@mkdir -p data

@@ -1,14 +1,17 @@
 """The wheel, installed in a clean environment far from the repository, has everything that the program reads."""
 
 import os
+import subprocess
 import sys
 from pathlib import Path
 
+import httpx
 import pytest
 
-from tests.processes import run
+from tests.processes import free_port, run, serving
 
 ROOT = Path(__file__).resolve().parents[2]
+CONTAINER = str(ROOT / "scripts" / "container.py")
 UV = str(Path(sys.executable).with_name("uv"))
 OUTSIDE = {name: value for name, value in os.environ.items() if name not in {"PYTHONPATH", "VIRTUAL_ENV"}}
 
@@ -43,3 +46,15 @@ def test_the_installed_wheel_holds(installed: Path, tmp_path: Path, name: str) -
 def test_a_missing_resource_is_named(installed: Path, tmp_path: Path) -> None:
     script = "from app.resources import resource_path\ntry: resource_path('nothing.csv')\nexcept FileNotFoundError as error: print(error)"
     assert "'nothing.csv' is missing" in run([str(installed / "python"), "-c", script], OUTSIDE, cwd=tmp_path)
+
+
+def test_it_migrates_seeds_and_serves_as_the_container_does(installed: Path, tmp_path: Path) -> None:
+    port, database = free_port(), f"sqlite:///{tmp_path / 'rigwise.sqlite'}"
+    environment = {**OUTSIDE, "HOST": "127.0.0.1", "PORT": str(port), "RIGWISE_DATABASE_URL": database}
+    command = [str(installed / "python"), CONTAINER]
+    with serving(command, environment, port, tmp_path / "server.log", cwd=tmp_path) as address:
+        assert "<form" in httpx.get(address).raise_for_status().text
+        assert len(httpx.get(f"{address}/static/vendor/htmx.min.js").raise_for_status().content) > 10_000
+        run([*command, "healthcheck"], environment)
+    stopped = subprocess.run([*command, "healthcheck"], env=environment, check=False)
+    assert stopped.returncode == 1
