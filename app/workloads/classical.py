@@ -9,15 +9,16 @@ from app.workloads.fields import Count, Document
 
 Library = Literal["scikit-learn", "xgboost", "lightgbm", "catboost", "pandas", "statsmodels", "pytorch", "keras"]
 Rows = Annotated[int, Field(ge=1, le=10**12)]
+Columns = Annotated[int, Field(ge=0, le=10**7)]
 
 
 class ColumnTypes(Document):
     """How many columns there are of each type, where they differ."""
 
-    float: Annotated[int, Field(ge=0, le=10**7)] = 0
-    int: Annotated[int, Field(ge=0, le=10**7)] = 0
-    category_text: Annotated[int, Field(ge=0, le=10**7)] = 0
-    string: Annotated[int, Field(ge=0, le=10**7)] = 0
+    float: Columns = 0
+    int: Columns = 0
+    category_text: Columns = 0
+    string: Columns = 0
 
 
 class ClassicalWorkload(Document):
