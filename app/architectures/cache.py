@@ -1,9 +1,31 @@
 """The key-value cache of a decoder as transformers' DynamicCache keeps it."""
 
+from collections.abc import Iterable
+from dataclasses import dataclass
+
 from app.tape import operators as op
 from app.tape.dtypes import DType
 from app.tape.recorder import Category
 from app.tape.tensor import Storage, Tape, Tensor
+
+
+@dataclass(frozen=True, slots=True)
+class CacheLayer:
+    """What one layer caches for each position: key and value heads and their sizes; `window` bounds the positions it looks at."""
+
+    heads: int
+    key_size: int
+    value_size: int
+    window: int | None = None
+
+    @property
+    def elements_per_position(self) -> int:
+        """Key and value elements of one position of one sequence."""
+        return self.heads * (self.key_size + self.value_size)
+
+    def positions(self, length: int) -> int:
+        """Positions that a cache of `length` tokens needs in this layer."""
+        return min(length, self.window) if self.window else length
 
 
 class KvCache:
@@ -13,9 +35,15 @@ class KvCache:
         self.tape, self.length = tape, length
         self.layers: dict[int, tuple[Tensor, Tensor]] = {}
 
-    def fill(self, layer: int, times: int, key: tuple[int, ...], value: tuple[int, ...], dtype: DType) -> None:
-        """Puts the keys and values of an earlier prefill in place, for a block that stands for `times` equal ones."""
-        self.layers[layer] = (self._held(key, times, dtype), self._held(value, times, dtype))
+    @classmethod
+    def prefilled(cls, tape: Tape, layers: Iterable[tuple[int, int, CacheLayer]], batch: int, length: int, dtype: DType) -> "KvCache":
+        """The cache as an earlier prefill of `length` tokens leaves it; `layers` gives index, equal blocks it stands for, and shape."""
+        cache = cls(tape, length=length)
+        for index, times, layer in layers:
+            key = cache._held((batch, layer.heads, length, layer.key_size), times, dtype)
+            value = cache._held((batch, layer.heads, length, layer.value_size), times, dtype)
+            cache.layers[index] = (key, value)
+        return cache
 
     def _held(self, shape: tuple[int, ...], times: int, dtype: DType) -> Tensor:
         tensor = Tensor(self.tape, shape, dtype, None)

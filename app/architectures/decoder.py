@@ -7,7 +7,7 @@ long follows from the local variables of these functions.
 from dataclasses import dataclass
 from typing import ClassVar
 
-from app.architectures.cache import KvCache
+from app.architectures.cache import CacheLayer, KvCache
 from app.architectures.language_head import LanguageModel
 from app.architectures.network import Inputs, Options, indices
 from app.tape import operators as op
@@ -137,6 +137,11 @@ class Decoder(LanguageModel):
         mask = causal_mask(x, inputs.sequence, cache) if self.options.attention == "eager" else None
         x = self.layers(x, rotation, mask, cache, checkpointed=self.options.checkpointed)
         return self.norm(x)
+
+    def cache_layers(self) -> tuple[CacheLayer, ...]:
+        """Keys and values of the key-value heads, for every layer."""
+        spec = self.spec
+        return tuple(CacheLayer(spec.kv_heads, spec.head_size, spec.head_size, spec.window(layer)) for layer in range(spec.layers))
 
     def _rotation(self, tape: Tape, x: Tensor) -> Rotation:
         """Cosines and sines of all positions, one row for all sequences; computed in fp32, kept in the type of the stream."""

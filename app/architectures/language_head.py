@@ -1,10 +1,10 @@
 """The language-model head, its loss as transformers computes it, and generation with a cache."""
 
-from app.architectures.cache import KvCache
+from app.architectures.cache import CacheLayer, KvCache
 from app.architectures.network import Inputs, Network, Options, indices
 from app.tape import operators as op
-from app.tape.dtypes import FP32
-from app.tape.modules import Embedding, Linear
+from app.tape.dtypes import FP32, DType
+from app.tape.modules import Blocks, Embedding, Linear
 from app.tape.tensor import Tape, Tensor
 
 
@@ -25,6 +25,17 @@ class LanguageModel(Network):
     def hidden_states(self, tape: Tape, inputs: Inputs, cache: KvCache | None = None) -> Tensor:
         """What the head is applied to, [batch, length, hidden]."""
         raise NotImplementedError
+
+    def cache_layers(self) -> tuple[CacheLayer, ...]:
+        """What each layer caches, first to last."""
+        raise NotImplementedError
+
+    def prefilled_cache(self, tape: Tape, batch: int, length: int, dtype: DType) -> KvCache:
+        """The cache that an earlier prefill of `length` tokens has left."""
+        shapes = self.cache_layers()
+        blocks = next(part for _, part in self.children() if isinstance(part, Blocks))
+        traced = [(index, times, shapes[index]) for index, times in blocks.traced()]
+        return KvCache.prefilled(tape, traced, batch, length, dtype)
 
     def loss(self, tape: Tape, inputs: Inputs) -> Tensor:
         """Next-token cross-entropy over all positions."""

@@ -115,9 +115,15 @@ class Blocks(Module):
     """
 
     def __init__(self, kinds: Sequence[object], build: Callable[[int], Module]) -> None:
+        self.count = len(kinds)
         self.periods: list[Period] = [
-            Period([build(index) for index in range(start, start + length)], times) for start, length, times in plan(kinds)
+            Period(start, [build(index) for index in range(start, start + length)], times) for start, length, times in plan(kinds)
         ]
+
+    def traced(self) -> Iterator[tuple[int, int]]:
+        """Index of each block that is run, and how many equal blocks it stands for."""
+        for period in self.periods:
+            yield from ((period.start + offset, period.times) for offset in range(len(period.blocks)))
 
     def __call__(self, x: Tensor, *args: object, checkpointed: bool = False) -> Tensor:
         for period in self.periods:
@@ -129,10 +135,15 @@ class Blocks(Module):
 
 
 class Period(Module):
-    """Blocks that stand for `times` equal periods of blocks."""
+    """Blocks from index `start` on that stand for `times` equal periods of blocks."""
 
-    def __init__(self, blocks: list[Module], times: int) -> None:
-        self.blocks, self.times = blocks, times
+    @property
+    def end(self) -> int:
+        """Index after the last block that this period stands for."""
+        return self.start + len(self.blocks) * self.times
+
+    def __init__(self, start: int, blocks: list[Module], times: int) -> None:
+        self.start, self.blocks, self.times = start, blocks, times
         for block in blocks:
             for parameter in block.parameters():
                 parameter.times = times
