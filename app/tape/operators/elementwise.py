@@ -86,11 +86,11 @@ def gelu_new(x: Tensor) -> Tensor:
     Under autocast the power runs in fp32 and everything after it follows.
     """
     cube = _keeping_input(raise_to_fp32(x))
-    inner = add(x, _scaled(cube))
+    inner = add(x, scaled(cube))
     del cube
-    bent = activation(_scaled(inner), "tanh")
+    bent = activation(scaled(inner), "tanh")
     del inner
-    return multiply(_scaled(x), _scaled(bent))
+    return multiply(scaled(x), scaled(bent))
 
 
 def _keeping_input(x: Tensor) -> Tensor:
@@ -101,8 +101,8 @@ def _keeping_input(x: Tensor) -> Tensor:
     return attach(out, [x], [x], lambda gradient: (tape.like(meta),))
 
 
-def _scaled(x: Tensor) -> Tensor:
-    """A product with, or sum with, a number: keeps nothing."""
+def scaled(x: Tensor) -> Tensor:
+    """A product or a sum with a number: keeps nothing."""
     tape, meta = x.tape, x.meta
     out = tape.empty(x.shape, x.dtype)
     elementwise_work(tape, meta, out)
@@ -139,4 +139,4 @@ def concatenate(tensors: Sequence[Tensor], axis: int) -> Tensor:
 
 def contiguous(x: Tensor) -> Tensor:
     """A copy in the order of its dimensions. Keeps nothing."""
-    return _scaled(x)
+    return scaled(x)

@@ -3,7 +3,9 @@
 from math import prod
 
 from app.tape.autograd import Gradients, attach
+from app.tape.dtypes import DType
 from app.tape.operators.casting import lower
+from app.tape.recorder import Category
 from app.tape.tensor import Meta, Tensor
 
 FLOPS_PER_MAC = 2  # a multiplication and an addition
@@ -60,3 +62,26 @@ def embedding(indices: Tensor, weight: Tensor) -> Tensor:
     tape.record.charge("embedding", weight.dtype, 0, 2 * prod(out.shape) * weight.dtype.bytes)
     meta = weight.meta
     return attach(out, [weight], [indices], lambda gradient: (tape.like(meta),))
+
+
+def linear_4bit(x: Tensor, weight: Tensor, compute: DType) -> Tensor:
+    """x W^T with a packed weight: unpacked to `compute` for the product, forward and backward, and dropped. Keeps nothing but the packed weight.
+
+    Source: bitsandbytes, autograd/_functions.py, MatMul4Bit.
+    """
+    tape, inputs, outputs = x.tape, weight.shape[1], weight.shape[0]
+    shape = (outputs, inputs)
+    meta = x.meta
+    unpacked = tape.empty(shape, compute, Category.WORKSPACE)
+    out = tape.empty((*x.shape[:-1], outputs), compute)
+    flops = FLOPS_PER_MAC * (x.size // inputs) * inputs * outputs
+    _charge(meta, unpacked.meta, out.meta, flops, out)
+    del unpacked
+
+    def backward(gradient: Tensor) -> Gradients:
+        again = tape.empty(shape, compute, Category.WORKSPACE)
+        result = tape.like(meta)
+        _charge(meta, again.meta, result.meta, flops, gradient)
+        return (result,)
+
+    return attach(out, [x], [], backward)

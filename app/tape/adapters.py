@@ -1,0 +1,149 @@
+"""What is trained and how: adapters on linear layers, 4-bit bases, frozen parts. Each changes the network before it is traced."""
+
+from collections.abc import Collection, Iterable
+
+from app.tape import operators as op
+from app.tape.dtypes import BF16, FP32, DType
+from app.tape.modules import Blocks, Linear, Module
+from app.tape.tensor import Parameter, Tensor
+from app.units import ceil_div
+
+ATTENTION_PARTS = {"self_attn", "attn", "attention", "self_attention", "SelfAttention", "EncDecAttention", "encoder_attn"}
+HEADS = ("lm_head", "classifier", "head", "fc", "score", "cls", "output_projection")
+
+NF4_BLOCK, NF4_NESTED_BLOCK = 64, 256  # elements with one 8-bit scale; scales with one fp32 scale (QLoRA, double quantization)
+
+
+class LoraLinear(Module):
+    """peft's LoRA layer: base(x) + B(A(dropout(x))), where the adapter works in its own type and the input is cast to it."""
+
+    def __init__(self, base: Module, inputs: int, outputs: int, *, rank: int, dropout: float, dtype: DType) -> None:
+        self.base_layer = base
+        self.lora_A = Linear(inputs, rank, bias=False)
+        self.lora_B = Linear(rank, outputs, bias=False)
+        self.dropout, self.dtype = dropout, dtype
+        for part in (self.lora_A, self.lora_B):
+            part.weight.own_dtype = part.weight.dtype = dtype
+
+    def __call__(self, x: Tensor) -> Tensor:
+        result = self.base_layer(x)  # type: ignore[operator]
+        dtype = result.dtype
+        x = op.cast(x, self.dtype)
+        delta = op.scaled(self.lora_B(self.lora_A(op.dropout(x, self.dropout))))
+        result = op.add(result, delta)
+        return op.cast(result, dtype)
+
+
+class Linear4bit(Module):
+    """bitsandbytes' NF4 layer with double quantization: the weight is unpacked to the compute type for each product and dropped again."""
+
+    def __init__(self, base: Linear, compute: DType) -> None:
+        self.weight, self.bias, self.compute = base.weight, base.bias, compute
+        self.weight.requires_grad = False
+        self.weight.packed_bytes = nf4_bytes(self.weight.size)
+
+    def __call__(self, x: Tensor) -> Tensor:
+        dtype = x.dtype
+        return op.cast(op.linear_4bit(op.cast(x, self.compute), self.weight, self.compute), dtype)
+
+
+def nf4_bytes(elements: int) -> int:
+    """Bytes of a weight in NF4 with double quantization: 4 bits, an 8-bit scale for 64 elements, an fp32 scale for 256 scales."""
+    scales = ceil_div(elements, NF4_BLOCK)
+    return ceil_div(elements, 2) + scales + 4 * ceil_div(scales, NF4_NESTED_BLOCK)
+
+
+def freeze(network: Module) -> None:
+    """Nothing is trained."""
+    for parameter in network.parameters():
+        parameter.requires_grad = False
+
+
+def add_adapters(network: Module, targets: str | Collection[str], *, rank: int, dropout: float, dtype: DType) -> int:
+    """Puts LoRA adapters on the target layers and freezes the rest. Gives the number of layers adapted (in the traced blocks)."""
+    freeze(network)
+    found = [(parent, name, layer) for parent, name, layer in _linears(network) if _is_target(name, parent[1], targets)]
+    for (holder, _), name, layer in found:
+        outputs, inputs = layer.weight.shape
+        adapted = LoraLinear(layer, inputs, outputs, rank=rank, dropout=dropout, dtype=dtype)
+        for part in (adapted.lora_A, adapted.lora_B):
+            part.weight.times = layer.weight.times
+        setattr(holder, name, adapted)
+    return len(found)
+
+
+def quantize_linears(network: Module, compute: DType = BF16) -> None:
+    """Packs every linear layer but the heads into NF4 and keeps the other weights in fp32, as peft's k-bit preparation does."""
+    for (holder, _), name, layer in _linears(network):
+        if name not in HEADS:
+            packed = Linear4bit(layer, compute)
+            setattr(holder, name, packed)
+    packed_weights = {id(m.weight) for _, m in network.named_modules() if isinstance(m, Linear4bit)}
+    for parameter in network.parameters():
+        if id(parameter) not in packed_weights:
+            parameter.own_dtype = parameter.dtype = FP32
+
+
+def _linears(network: Module) -> list[tuple[tuple[Module, str], str, Linear]]:
+    """Every linear layer with the module that holds it, that module's dotted name, and its own name."""
+    found = []
+    for path, module in network.named_modules():
+        for name, value in vars(module).items():
+            if type(value) is Linear:
+                found.append(((module, path), name, value))
+    return found
+
+
+def _is_target(name: str, path: str, targets: str | Collection[str]) -> bool:
+    if targets == "attention":
+        return bool(ATTENTION_PARTS & set(path.split(".")))
+    if targets == "all_linear":
+        return name not in HEADS
+    return name in targets or any(f"{path}.{name}".endswith(f".{target}") for target in targets)
+
+
+def train_modules(network: Module, names: Iterable[str]) -> None:
+    """Trains the parts with these names in full, beside the adapters."""
+    wanted = tuple(names)
+    for path, parameter in network.named_parameters():
+        if not parameter.buffer and any(name in path.split(".") for name in wanted):
+            parameter.requires_grad = True
+
+
+def freeze_modules(network: Module, names: Iterable[str]) -> None:
+    """Freezes the parts whose dotted name contains one of these names."""
+    wanted = tuple(names)
+    for path, parameter in network.named_parameters():
+        if any(name in path.split(".") or path.startswith(name) for name in wanted):
+            parameter.requires_grad = False
+
+
+def train_head_only(network: Module) -> None:
+    """Freezes everything but the head."""
+    freeze(network)
+    train_modules(network, HEADS)
+
+
+def train_last_layers(network: Module, count: int) -> None:
+    """Freezes the embeddings and all blocks but the last `count`; what follows the blocks is trained.
+
+    The network must have been built with blocks traced apart at that place (Options.split_at).
+    """
+    blocks = next((part for _, part in network.named_modules() if isinstance(part, Blocks)), None)
+    if blocks is None:
+        return
+    trained_after = {id(p) for p in _parameters_after(network, blocks)}
+    first = blocks.count - count
+    for parameter in network.parameters():
+        parameter.requires_grad = id(parameter) in trained_after and not parameter.buffer
+    for period in blocks.periods:
+        if period.start >= first:
+            for parameter in period.parameters():
+                parameter.requires_grad = not parameter.buffer
+
+
+def _parameters_after(network: Module, blocks: Blocks) -> list[Parameter]:
+    """Weights of heads and norms: everything outside the blocks that is no embedding."""
+    inside = {id(p) for p in blocks.parameters()}
+    outside = [(path, p) for path, p in network.named_parameters() if id(p) not in inside]
+    return [p for path, p in outside if not any("embed" in step or step in ("wte", "wpe", "patch", "stem") for step in path.split("."))]
