@@ -80,33 +80,6 @@ class RMSNorm(Module):
         return op.rms_norm(x, self.weight)
 
 
-class Conv2d(Module):
-    """2-D convolution, weights of [outputs, inputs / groups, kernel, kernel]."""
-
-    def __init__(
-        self, inputs: int, outputs: int, kernel: int, *, stride: int = 1, padding: int = 0, groups: int = 1, bias: bool = True
-    ) -> None:
-        self.weight = Parameter(outputs, inputs // groups, kernel, kernel)
-        self.bias = Parameter(outputs) if bias else None
-        self.stride, self.padding = stride, padding
-
-    def __call__(self, x: Tensor) -> Tensor:
-        return op.conv2d(x, self.weight, self.bias, stride=self.stride, padding=self.padding)
-
-
-class BatchNorm2d(Module):
-    """Batch normalization with running statistics."""
-
-    def __init__(self, size: int) -> None:
-        self.weight = Parameter(size)
-        self.bias = Parameter(size)
-        self.running_mean = Parameter(size, buffer=True)
-        self.running_var = Parameter(size, buffer=True)
-
-    def __call__(self, x: Tensor) -> Tensor:
-        return op.batch_norm(x, self.weight, self.bias)
-
-
 class Blocks(Module):
     """`count` blocks one after the other, of which equal ones are traced once.
 

@@ -1,14 +1,39 @@
 """Vision networks by timm's names, and the generic networks, with their hyper-parameters."""
 
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from typing import Any
 
+from app.architectures import resnet
 from app.architectures.network import Network, Options
 from app.workloads.fields import invalid_field
 
 NamedBuilder = Callable[[Mapping[str, Any], Options], Network]
 
-BUILDERS: dict[str, NamedBuilder] = {}
+COMMON = {"num_classes": "classes", "in_chans": "channels"}  # timm's names for what every image network can be given
+LARGEST = 100_000
+
+
+def _with_options(spec: Any, hyper_parameters: Mapping[str, Any]) -> Any:
+    """The specification with timm's create_model arguments put in. Raises InvalidInput for one that is not understood."""
+    changes: dict[str, int] = {}
+    for name, value in hyper_parameters.items():
+        field = COMMON.get(name)
+        if field is None or not hasattr(spec, field):
+            raise invalid_field(f"model.options.{name}", f"is not an option of this network; it takes {', '.join(COMMON)}")
+        if isinstance(value, bool) or not isinstance(value, int) or not 1 <= value <= LARGEST:
+            raise invalid_field(f"model.options.{name}", f"must be a whole number from 1 to {LARGEST:,}")
+        changes[field] = value
+    return replace(spec, **changes)
+
+
+def _of(network: Callable[[Any, Options], Network], spec: Any) -> NamedBuilder:
+    return lambda hyper_parameters, options: network(_with_options(spec, hyper_parameters), options)
+
+
+BUILDERS: dict[str, NamedBuilder] = {
+    **{name: _of(resnet.ResNet, spec) for name, spec in resnet.SPECS.items()},
+}
 
 
 def knows(name: str) -> bool:

@@ -2,15 +2,18 @@
 
 from app.tape.operators.attention import eager_attention, scaled_dot_product_attention
 from app.tape.operators.casting import cast, lower, raise_to_fp32
-from app.tape.operators.convolution import adaptive_average_pool, conv2d, max_pool2d
+from app.tape.operators.convolution import Sizes, Window, convolution, transposed_convolution
 from app.tape.operators.elementwise import activation, add, concatenate, contiguous, dropout, gelu_new, multiply, relu_, scaled
+from app.tape.operators.inplace import add_
 from app.tape.operators.linear import embedding, linear, linear_4bit, matmul
 from app.tape.operators.loss import cross_entropy, fused_linear_cross_entropy
 from app.tape.operators.normalization import batch_norm, layer_norm, rms_norm, softmax
-from app.tape.operators.rotary import rotary_embedding
+from app.tape.operators.pooling import average_pool, global_average_pool, max_pool
+from app.tape.operators.rotary import partial_rotary_embedding, rotary_embedding
+from app.tape.operators.views import expand, part, split
 
 __all__ = [
-    "activation", "adaptive_average_pool", "add", "batch_norm", "cast", "concatenate", "contiguous", "conv2d", "cross_entropy", "dropout",
-    "eager_attention", "embedding", "fused_linear_cross_entropy", "gelu_new", "layer_norm", "linear", "linear_4bit", "lower", "matmul", "max_pool2d", "multiply", "raise_to_fp32", "relu_",
-    "rms_norm", "rotary_embedding", "scaled", "scaled_dot_product_attention", "softmax",
+    "Sizes", "Window", "activation", "add", "add_", "average_pool", "batch_norm", "cast", "concatenate", "contiguous", "convolution", "cross_entropy", "dropout",
+    "eager_attention", "embedding", "expand", "fused_linear_cross_entropy", "gelu_new", "global_average_pool", "layer_norm", "linear", "linear_4bit", "lower", "matmul", "max_pool", "multiply", "part", "partial_rotary_embedding", "raise_to_fp32", "relu_",
+    "rms_norm", "rotary_embedding", "scaled", "scaled_dot_product_attention", "softmax", "split", "transposed_convolution",
 ]  # fmt: skip

@@ -1,0 +1,52 @@
+"""Networks that turn an image into class scores, and the loss they are trained with."""
+
+from app.architectures.batch import held, held_indices, weight_dtype
+from app.architectures.network import Inputs, Network
+from app.errors import InvalidInput
+from app.tape import operators as op
+from app.tape.modules import Module
+from app.tape.tensor import Tape, Tensor
+from app.workloads.fields import invalid_field
+
+RGB = 3
+
+
+class ImageClassifier(Network):
+    """Images [batch, channels, height, width] to logits [batch, classes]."""
+
+    channels: int = RGB
+    default_image: tuple[int, int] = (224, 224)
+
+    def logits(self, x: Tensor) -> Tensor:
+        """Class scores of a batch of images."""
+        raise NotImplementedError
+
+    def images(self, tape: Tape, inputs: Inputs) -> Tensor:
+        """The batch of images, in the type of the weights."""
+        height, width = inputs.image or self.default_image
+        return held(tape, (inputs.batch, self.channels, height, width), weight_dtype(self))
+
+    def loss(self, tape: Tape, inputs: Inputs) -> Tensor:
+        """Mean cross-entropy of the class scores."""
+        images = self.images(tape, inputs)
+        labels = held_indices(tape, inputs.batch)
+        return op.cross_entropy(self.logits(images), labels)
+
+    def forward(self, tape: Tape, inputs: Inputs) -> Tensor:
+        """Class scores without gradients."""
+        return self.logits(self.images(tape, inputs))
+
+
+def too_small(image: tuple[int, int]) -> InvalidInput:
+    """The error for an image that a network shrinks to nothing."""
+    return invalid_field("image_size", f"{image[0]} x {image[1]} pixels are too few for this network; use a larger image")
+
+
+class Activation(Module):
+    """An activation function as a layer; ReLU works in place, as vision networks use it."""
+
+    def __init__(self, name: str = "relu") -> None:
+        self.name = name
+
+    def __call__(self, x: Tensor) -> Tensor:
+        return op.relu_(x) if self.name == "relu" else op.activation(x, self.name)

@@ -1,0 +1,46 @@
+"""Pooling over [batch, channels, length, ...]."""
+
+from app.tape.autograd import attach, elementwise_work
+from app.tape.dtypes import INT64
+from app.tape.operators.convolution import Sizes, at
+from app.tape.tensor import Tensor
+
+
+def pooled_length(length: int, kernel: int, stride: int, padding: int = 0, *, ceil: bool = False) -> int:
+    """Positions of a pooling window; with `ceil` also a last one that reaches over the end, if it starts inside."""
+    positions = (length + 2 * padding - kernel + (stride - 1 if ceil else 0)) // stride + 1
+    return positions - 1 if ceil and (positions - 1) * stride >= length + padding else positions
+
+
+def _pooled_shape(x: Tensor, kernel: Sizes, stride: Sizes, padding: Sizes, *, ceil: bool) -> tuple[int, ...]:
+    lengths = (
+        pooled_length(length, at(kernel, axis), at(stride, axis), at(padding, axis), ceil=ceil) for axis, length in enumerate(x.shape[2:])
+    )
+    return (*x.shape[:2], *lengths)
+
+
+def max_pool(x: Tensor, kernel: Sizes, stride: Sizes, padding: Sizes = 0, *, ceil: bool = False) -> Tensor:
+    """Max pooling: keeps its input and the positions of the maxima, 8 bytes each."""
+    tape, meta = x.tape, x.meta
+    shape = _pooled_shape(x, kernel, stride, padding, ceil=ceil)
+    out = tape.empty(shape, x.dtype)
+    indices = tape.empty(shape, INT64)
+    elementwise_work(tape, meta, indices, out)
+    return attach(out, [x], [x, indices], lambda gradient: (tape.like(meta),))
+
+
+def average_pool(x: Tensor, kernel: Sizes, stride: Sizes, padding: Sizes = 0, *, ceil: bool = False) -> Tensor:
+    """Average pooling: keeps its input."""
+    tape, meta = x.tape, x.meta
+    out = tape.empty(_pooled_shape(x, kernel, stride, padding, ceil=ceil), x.dtype)
+    elementwise_work(tape, meta, out)
+    return attach(out, [x], [x], lambda gradient: (tape.like(meta),))
+
+
+def global_average_pool(x: Tensor, *, keep_lengths: bool = False) -> Tensor:
+    """The mean of each channel, [batch, channels] or [batch, channels, 1, ...]. Keeps nothing; its gradient covers all positions."""
+    tape, meta = x.tape, x.meta
+    out = tape.empty((*x.shape[:2], *(1 for _ in x.shape[2:])), x.dtype)
+    elementwise_work(tape, meta, out)
+    out = attach(out, [x], [], lambda gradient: (tape.like(meta),))
+    return out if keep_lengths else out.view(*x.shape[:2])
