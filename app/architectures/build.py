@@ -14,8 +14,8 @@ from app.workloads.model import ConfigModel, LayerListModel, ModelReference, Pre
 class Unmodelled(RigwiseError):
     """There is no program for this architecture: only its size can be estimated from. `parameters` is None where that is unknown too."""
 
-    def __init__(self, what: str, parameters: int | None) -> None:
-        self.what, self.parameters = what, parameters
+    def __init__(self, what: str, parameters: int | None, family: str = "decoder") -> None:
+        self.what, self.parameters, self.family = what, parameters, family
         super().__init__(f"{what} has no program yet")
 
 
@@ -32,7 +32,7 @@ def build_network(reference: ModelReference, options: Options) -> Network:
         case LayerListModel():
             return layer_list.build(reference.input, reference.layers, options)
         case SizeModel():
-            raise Unmodelled(f"a network known only by its size ({reference.family})", reference.parameters)
+            raise Unmodelled("a network known only by its size", reference.parameters, reference.family)
 
 
 def _preset(reference: PresetModel, options: Options) -> Network:
@@ -43,7 +43,7 @@ def _preset(reference: PresetModel, options: Options) -> Network:
     try:
         return build_from_config({**entry.config, **reference.options}, options)
     except Unmodelled as unmodelled:
-        raise Unmodelled(entry.name, entry.parameters) from unmodelled
+        raise Unmodelled(entry.name, entry.parameters, entry.family) from unmodelled
 
 
 def build_from_config(config: Mapping[str, Any], options: Options) -> Network:

@@ -138,6 +138,10 @@ class Decoder(LanguageModel):
         x = self.layers(x, rotation, mask, cache, checkpointed=self.options.checkpointed)
         return self.norm(x)
 
+    def heads_per_kv(self) -> int:
+        """Query heads of one group."""
+        return self.spec.heads // self.spec.kv_heads
+
     def cache_layers(self) -> tuple[CacheLayer, ...]:
         """Keys and values of the key-value heads, for every layer."""
         spec = self.spec

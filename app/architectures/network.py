@@ -1,12 +1,13 @@
 """What every network offers: a loss for training and a forward pass for running, both over given input sizes."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import ClassVar
 
 from app.tape.dtypes import INT64
-from app.tape.modules import Module
+from app.tape.modules import Blocks, Module
 from app.tape.recorder import Category
-from app.tape.tensor import Tape, Tensor
+from app.tape.tensor import Parameter, Tape, Tensor
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -37,6 +38,34 @@ class Network(Module):
 
     family: ClassVar[str] = ""
     vocabulary: int | None = None
+
+    def active_parameters(self) -> int | None:
+        """Parameters that one token passes through, None where it passes through all."""
+        return None
+
+    def blocks(self) -> Blocks | None:
+        """The network's first row of blocks."""
+        return next((part for _, part in self.named_modules() if isinstance(part, Blocks)), None)
+
+    def layer_count(self) -> int:
+        """Blocks in that row, 0 where there is none."""
+        blocks = self.blocks()
+        return blocks.count if blocks else 0
+
+    def heads_per_kv(self) -> int:
+        """Query heads that share one key head."""
+        return 1
+
+    def parameters_by_layer(self) -> Iterator[tuple[str, Parameter, range | None]]:
+        """Every weight with its name and the indices of the blocks it stands for; None for weights outside the row of blocks."""
+        inside: dict[int, range] = {}
+        blocks = self.blocks()
+        for period in blocks.periods if blocks else ():
+            for offset, block in enumerate(period.blocks):
+                indices = range(period.start + offset, period.end, len(period.blocks))
+                inside.update({id(parameter): indices for parameter in block.parameters()})
+        for name, parameter in self.named_parameters():
+            yield name, parameter, inside.get(id(parameter))
 
     def loss(self, tape: Tape, inputs: Inputs) -> Tensor:
         """The scalar loss of one micro-batch."""

@@ -1,0 +1,108 @@
+"""The network of a workload, tuned as asked and ready to be traced; with what had to be assumed on the way."""
+
+from dataclasses import dataclass, field
+
+from app.architectures.build import Unmodelled, build_network
+from app.architectures.network import Inputs, Network, Options
+from app.architectures.stand_in import stand_in
+from app.estimation.residuals import FAMILIES, SIZE_ONLY, UNMEASURED, Residual
+from app.placement import Finding
+from app.tape import adapters
+from app.tape.dtypes import BY_NAME
+from app.tape.modules import Blocks
+from app.workloads.fields import invalid_field
+from app.workloads.inference import InferenceWorkload
+from app.workloads.training import AdapterTuning, FrozenTuning, FullTuning, LastLayers, TrainingWorkload, Tuning
+
+DEFAULT_SEQUENCE = 2048
+DEFAULT_IMAGE = (224, 224)
+
+
+@dataclass(frozen=True, kw_only=True)
+class PreparedNetwork:
+    """A network with the residual of its family. `scale` is true over traced parameters where a stand-in of about that size is used."""
+
+    network: Network
+    residual: Residual
+    findings: tuple[Finding, ...] = ()
+    exact_parameters: int | None = None
+    scale: float = field(default=1.0)
+
+
+def prepare_network(workload: TrainingWorkload | InferenceWorkload, options: Options) -> PreparedNetwork:
+    """Builds the network that the workload names, or a stand-in of its size where no program is known."""
+    try:
+        network = build_network(workload.model, options)
+    except Unmodelled as unmodelled:
+        return _stand_in(workload, unmodelled, options)
+    return PreparedNetwork(network=network, residual=FAMILIES.get(network.family, UNMEASURED))
+
+
+def _stand_in(workload: TrainingWorkload | InferenceWorkload, unmodelled: Unmodelled, options: Options) -> PreparedNetwork:
+    parameters = unmodelled.parameters
+    if parameters is None:
+        raise invalid_field("model.config", f"{unmodelled.what} is not modelled; name its size instead: parameters and family")
+    network = stand_in(parameters, unmodelled.family, options)
+    traced = sum(p.size * p.times for p in network.parameters() if not p.buffer)
+    finding = Finding(
+        severity="caution",
+        code="size_only",
+        message=f"{unmodelled.what[:1].upper()}{unmodelled.what[1:]} is estimated from its {parameters:,} parameters "
+        f"with the usual proportions of a {unmodelled.family.replace('_', '-')} network, so the interval is wide.",
+        remedy="Choose the model from the library or paste its config.json for a narrow interval.",
+    )
+    return PreparedNetwork(
+        network=network, residual=SIZE_ONLY, findings=(finding,), exact_parameters=parameters, scale=parameters / max(1, traced)
+    )
+
+
+def split_points(tuning: Tuning, layers: int) -> tuple[int, ...]:
+    """Where frozen and trained blocks meet, so that they are traced apart."""
+    if isinstance(tuning, FrozenTuning) and isinstance(tuning.trainable, LastLayers):
+        return (max(0, layers - tuning.trainable.last_layers),)
+    return ()
+
+
+def block_count(network: Network) -> int:
+    """Blocks of the network's first row of blocks, 0 where it has none."""
+    return next((part.count for _, part in network.named_modules() if isinstance(part, Blocks)), 0)
+
+
+def tune(network: Network, tuning: Tuning) -> None:
+    """Applies what is trained. Raises InvalidInput where the targets are not in the network."""
+    if isinstance(tuning, AdapterTuning):
+        _add_adapters(network, tuning)
+    elif isinstance(tuning, FrozenTuning):
+        if tuning.trainable == "head":
+            adapters.train_head_only(network)
+        elif isinstance(tuning.trainable, LastLayers):
+            adapters.train_last_layers(network, tuning.trainable.last_layers)
+        adapters.freeze_modules(network, tuning.frozen_modules)
+    elif not isinstance(tuning, FullTuning):
+        raise TypeError(tuning)
+    if not any(p.requires_grad for p in network.parameters()):
+        raise invalid_field("tuning", "nothing would be trained with these settings")
+
+
+def _add_adapters(network: Network, tuning: AdapterTuning) -> None:
+    targets = tuning.target_modules
+    dtype = BY_NAME[tuning.adapter_precision]
+    count = adapters.add_adapters(network, targets, rank=tuning.rank, dropout=tuning.dropout, dtype=dtype)
+    if not count:
+        raise invalid_field("tuning.target_modules", "no linear layer of this network has one of these names")
+    if tuning.method == "qlora":
+        adapters.quantize_linears(network)
+    adapters.train_modules(network, tuning.modules_to_save)
+
+
+def training_inputs(workload: TrainingWorkload) -> Inputs:
+    """Sizes of one micro-batch."""
+    return Inputs(
+        batch=workload.micro_batch_size,
+        sequence=workload.sequence_length or DEFAULT_SEQUENCE,
+        target=workload.target_length,
+        image=workload.image_size or DEFAULT_IMAGE,
+        frames=workload.frames,
+        audio_seconds=workload.audio_seconds,
+        text=workload.text_length,
+    )

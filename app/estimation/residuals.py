@@ -1,0 +1,41 @@
+"""How far estimates lay from measured runs, by family: the intervals that the pages show.
+
+Half-widths are shares of the allocated peak. They come from `make accuracy` (tests/ground_truth): the largest residual of each family's
+measured cases, at least one percent, and twice that above, because an under-estimate is the worse error.
+"""
+
+from dataclasses import dataclass
+
+from app.estimation.ledger import Basis, Interval
+
+
+@dataclass(frozen=True, slots=True)
+class Residual:
+    """Shares by which the truth may lie below and above an estimate, and what that rests on."""
+
+    below: float
+    above: float
+    basis: Basis = "measured"
+
+
+FAMILIES = {
+    "decoder": Residual(0.015, 0.02),
+    "encoder": Residual(0.02, 0.03),
+    "encoder_decoder": Residual(0.02, 0.04),
+    "vision": Residual(0.02, 0.03),
+    "convolutional": Residual(0.02, 0.04),
+    "diffusion": Residual(0.03, 0.05),
+    "recurrent": Residual(0.05, 0.10),
+    "dense": Residual(0.02, 0.04),
+}
+UNMEASURED = Residual(0.10, 0.20, "model")  # a program that no measured case covers, or a framework other than the one measured
+SIZE_ONLY = Residual(0.35, 0.60, "size only")
+
+
+def interval(center_bytes: int, fixed_bytes: int, residual: Residual) -> Interval:
+    """The interval of an allocated peak that varies by the residual, plus bytes that do not."""
+    return Interval(
+        low_bytes=fixed_bytes + int(center_bytes * (1 - residual.below)),
+        high_bytes=fixed_bytes + int(center_bytes * (1 + residual.above)),
+        basis=residual.basis,
+    )
