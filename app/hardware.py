@@ -155,6 +155,10 @@ class Catalogue:
     platforms: Mapping[str, Platform] = field(default_factory=dict)
     cloud: Mapping[str, CloudOffer] = field(default_factory=dict)
 
+    def __hash__(self) -> int:
+        """Catalogues are compared by value, which begins with the revision; so what is derived from one can be kept."""
+        return hash(self.revision)
+
     @cached_property
     def parts(self) -> Mapping[str, Part]:
         """Every part by its id, of whatever kind."""

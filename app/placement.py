@@ -18,6 +18,10 @@ class Finding:
     message: str
     remedy: str = ""
 
+    def to_json(self) -> dict[str, str]:
+        """The finding as the contract spells it."""
+        return {"severity": self.severity, "code": self.code, "message": self.message, "remedy": self.remedy}
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Sharding:

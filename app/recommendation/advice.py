@@ -62,6 +62,6 @@ class Recommendation:
     frontier: tuple[Machine, ...]
     near_misses: tuple[NearMiss, ...]
     ladder: tuple[Step, ...]
-    feasible: int  # machines (platform x GPU x count) inside the limits
+    feasible: int  # choices of GPU and count (or of whole system) for which some machine is inside the limits
     considered: int  # combinations of parts that the search covers
     findings: tuple[Finding, ...] = ()

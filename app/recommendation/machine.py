@@ -6,6 +6,7 @@ from datetime import date
 from app.hardware import Condition, Drive, Gpu, Part, Platform, RamKit
 from app.money import Money
 from app.placement import Finding, Placement
+from app.recommendation.memory import ram_bytes
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -50,6 +51,11 @@ class Machine:
         return "+".join((self.platform.id, gpus, *kits))
 
     @property
+    def ram_bytes(self) -> int:
+        """System memory: the kits, or what the platform came with."""
+        return ram_bytes(self.platform, self.ram)
+
+    @property
     def gpu_memory_utilisation(self) -> float:
         """Share of the fullest GPU that the job uses, 0 where there is none."""
         return self.placement.gpu_bytes / self.gpu.visible_bytes if self.gpu else 0.0
@@ -61,5 +67,7 @@ class Machine:
 
     @property
     def headroom(self) -> float:
-        """Share of the fullest GPU left free, 0 where there is none."""
-        return max(0.0, 1.0 - self.gpu_memory_utilisation) if self.gpu else 0.0
+        """Share of memory left free: of the fullest GPU, or of the RAM where the job runs on the processor."""
+        if self.gpu:
+            return 1.0 - self.gpu_memory_utilisation
+        return 1.0 - self.placement.host_bytes / self.ram_bytes if self.ram_bytes else 0.0

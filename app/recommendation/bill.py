@@ -1,0 +1,84 @@
+"""From a candidate of the search to a machine with its bill, its speed and what is to be said about it."""
+
+from collections.abc import Iterator
+from dataclasses import replace
+from typing import Any
+
+from app.money import Money
+from app.placement import Placement, Speed
+from app.recommendation.constraints import findings_for
+from app.recommendation.machine import Machine, PriceLine
+from app.recommendation.market import Market
+from app.recommendation.offers import Offer
+from app.recommendation.power import machine_power_w
+from app.recommendation.search import Candidate, Exploration
+
+
+class Bills:
+    """Writes machines out, each candidate of a search once."""
+
+    def __init__(self, exploration: Exploration) -> None:
+        self._exploration = exploration
+        self._written: dict[int, Machine] = {}
+
+    def machine(self, one: Candidate) -> Machine:
+        """The candidate as a machine, with every finding."""
+        if id(one) not in self._written:
+            machine = _machine(one, self._exploration.market)
+            found = findings_for(machine, self._exploration.demand, self._exploration.limits)
+            self._written[id(one)] = replace(machine, findings=found)
+        return self._written[id(one)]
+
+
+def _machine(one: Candidate, market: Market) -> Machine:
+    lines = tuple(_lines(one, market))
+    return Machine(
+        platform=one.site.platform, gpu=one.gpu, gpu_quantity=one.quantity,
+        ram=one.memory.items, ssd=one.storage.ssd, hdd=one.storage.hdd,
+        lines=lines, total=sum((line.total for line in lines), Money(0, market.currency)),
+        placement=fed_at(one.placement, one.fed), power_w=machine_power_w(one.site.platform, one.gpu, one.quantity),
+    )  # fmt: skip
+
+
+def _lines(one: Candidate, market: Market) -> Iterator[PriceLine]:
+    offers = market.offers
+    yield from _line(one.site.offer, 1, market.currency)
+    if one.gpu and not one.site.platform.included_gpu:
+        yield from _line(offers[one.gpu.id], one.quantity, market.currency)
+    for part, quantity in (*one.memory.items, *one.storage.ssd, *one.storage.hdd):
+        yield from _line(offers[part.id], quantity, market.currency)
+
+
+def _line(offer: Offer[Any], quantity: int, currency: str) -> Iterator[PriceLine]:
+    """The owned ones at no cost, then the bought ones."""
+    owned = min(quantity, offer.owned)
+    if owned:
+        yield PriceLine(
+            part=offer.part, quantity=owned, unit_price=Money(0, currency), condition="used", observed_on=None, source="owned", owned=True
+        )
+    if quantity > owned and offer.price and offer.unit is not None:
+        yield PriceLine(
+            part=offer.part, quantity=quantity - owned, unit_price=Money(offer.unit, currency),
+            condition=offer.price.condition, observed_on=offer.price.observed_on, source=offer.price.source,
+        )  # fmt: skip
+
+
+def fed_at(placement: Placement, fed: float) -> Placement:
+    """The placement where drives sustain only the share `fed` of what it reads: every rate falls, every duration grows."""
+    return placement if fed == 1 else replace(placement, speed=_slowed(placement.speed, fed))
+
+
+def _slowed(speed: Speed, fed: float) -> Speed:
+    return replace(
+        speed,
+        decode_tokens_per_second=_times(speed.decode_tokens_per_second, fed),
+        prompt_tokens_per_second=_times(speed.prompt_tokens_per_second, fed),
+        samples_or_tokens_per_second=_times(speed.samples_or_tokens_per_second, fed),
+        step_seconds=_times(speed.step_seconds, 1 / fed),
+        epoch_seconds=_times(speed.epoch_seconds, 1 / fed),
+        bottleneck="disk",
+    )
+
+
+def _times(value: float | None, factor: float) -> float | None:
+    return None if value is None else value * factor

@@ -1,0 +1,202 @@
+"""What makes a machine impossible, doubtful or worth a remark: tables of small rules, each with its reason and its remedy.
+
+Seat rules (`seating`) ask whether so many of a card can be put into a platform and run there. Machine rules look at a finished machine
+and the job on it, limit rules at what the person asked for. A machine is inside the limits where no rule gives a blocker.
+"""
+
+from typing import NamedTuple
+
+from app.hardware import Gpu
+from app.placement import Demand, Finding
+from app.recommendation.machine import Machine
+from app.recommendation.memory import kit_plugs_into
+from app.recommendation.rules import Rule, findings
+from app.recommendation.seating import Seat, seat_findings
+from app.recommendation.storage import bays_used, capacity_bytes, fits, free_bays, read_bytes_s
+from app.units import GIB, format_binary, format_decimal
+from app.workloads.limits import Limits
+
+STARVED_SHARE = 0.5  # below half of what the job reads, the drives and not the cards are the machine
+IDLE_SHARE = 0.25  # a card of which the job uses less than this was bought for something else
+TIGHT_RAM_SHARE = 0.9
+LAVISH_RAM_FACTOR = 4
+LAVISH_RAM_GB = 128
+
+
+class Trial(NamedTuple):
+    """A machine, the job it is for and the limits it must keep."""
+
+    machine: Machine
+    demand: Demand
+    limits: Limits
+
+
+def _memory(trial: Trial) -> int:
+    return trial.machine.gpu.visible_bytes if trial.machine.gpu else 0
+
+
+def _modules(trial: Trial) -> int:
+    return sum(kit.modules * quantity for kit, quantity in trial.machine.ram)
+
+
+def _kits_gb(trial: Trial) -> int:
+    return sum(kit.total_gb * quantity for kit, quantity in trial.machine.ram)
+
+
+def needed_ram(trial: Trial) -> int:
+    """RAM that the job takes: in a unified-memory system the GPU's share comes out of the same memory."""
+    placement, gpu = trial.machine.placement, trial.machine.gpu
+    return placement.host_bytes + (placement.gpu_bytes if gpu and gpu.unified_memory else 0)
+
+
+def _reads(trial: Trial) -> int:
+    return read_bytes_s(trial.machine.platform, trial.machine.ssd)
+
+
+def _drives_below(trial: Trial, share: float) -> bool:
+    return _reads(trial) < share * trial.machine.placement.read_bytes_per_second
+
+
+def _ssd_capacity(trial: Trial) -> int:
+    return capacity_bytes(trial.machine.ssd) + trial.machine.platform.included_ssd_bytes
+
+
+def _too_little_storage(trial: Trial) -> bool:
+    hot, total = trial.demand.ssd_bytes, trial.demand.ssd_bytes + trial.demand.hdd_bytes
+    return _ssd_capacity(trial) < hot or _ssd_capacity(trial) + capacity_bytes(trial.machine.hdd) < total
+
+
+def _drive_reason(trial: Trial) -> str:
+    needed = trial.machine.placement.read_bytes_per_second
+    return f"the job reads {format_decimal(needed)}/s and the SSDs sustain {format_decimal(_reads(trial))}/s"
+
+
+MACHINE_RULES: tuple[Rule[Trial], ...] = (
+    Rule(
+        code="gpu-memory", severity="blocker", broken=lambda t: bool(t.machine.gpu) and t.machine.placement.gpu_bytes > _memory(t),
+        reason=lambda t: f"the job needs {format_binary(t.machine.placement.gpu_bytes)} on each GPU, of which {format_binary(_memory(t))} "
+        "are there",
+        remedy="a card with more memory, more cards, or one of the changes that make it fit",
+    ),
+    Rule(
+        code="gpu-memory-tight", severity="caution",
+        broken=lambda t: t.machine.placement.gpu_bytes <= _memory(t) < t.machine.placement.gpu_bytes_high,
+        reason=lambda t: f"the job may need up to {format_binary(t.machine.placement.gpu_bytes_high)}, more than the "
+        f"{format_binary(_memory(t))} of the card",
+        remedy="keep a smaller batch or context in reserve, or choose the next larger card",
+    ),
+    Rule(
+        code="ram", severity="blocker", broken=lambda t: t.machine.ram_bytes < needed_ram(t),
+        reason=lambda t: f"the job needs {format_binary(needed_ram(t))} of RAM, and the machine has {format_binary(t.machine.ram_bytes)}",
+        remedy="more or larger memory modules, or a platform that takes them",
+    ),
+    Rule(
+        code="ram-type", severity="blocker",
+        broken=lambda t: any(not kit_plugs_into(kit, t.machine.platform) for kit, _ in t.machine.ram),
+        reason=lambda t: f"{t.machine.platform.name} takes {t.machine.platform.memory_type} {t.machine.platform.memory_form}",
+        remedy="choose modules of that type",
+    ),
+    Rule(
+        code="dimm-slots", severity="blocker", broken=lambda t: _modules(t) > t.machine.platform.dimm_slots,
+        reason=lambda t: f"{_modules(t)} modules for {t.machine.platform.dimm_slots} slots",
+        remedy="use larger modules",
+    ),
+    Rule(
+        code="most-memory", severity="blocker", broken=lambda t: _kits_gb(t) > t.machine.platform.max_memory_gb,
+        reason=lambda t: f"{t.machine.platform.name} takes at most {t.machine.platform.max_memory_gb} GB",
+        remedy="use a platform that takes more memory",
+    ),
+    Rule(
+        code="storage", severity="blocker", broken=_too_little_storage,
+        reason=lambda t: f"the job keeps {format_decimal(t.demand.ssd_bytes)} on SSDs and {format_decimal(t.demand.hdd_bytes)} cold",
+        remedy="larger or more drives, or fewer checkpoints",
+    ),
+    Rule(
+        code="drive-bays", severity="blocker",
+        broken=lambda t: not fits(bays_used((*t.machine.ssd, *t.machine.hdd)), free_bays(t.machine.platform)),
+        reason=lambda t: f"{t.machine.platform.name} has no bays for so many drives",
+        remedy="use fewer, larger drives",
+    ),
+    Rule(
+        code="drive-speed", severity="blocker", broken=lambda t: _drives_below(t, STARVED_SHARE), reason=_drive_reason,
+        remedy="faster SSDs or more of them, a smaller data format, or data kept in RAM",
+    ),
+    Rule(
+        code="drives-hold-up", severity="caution",
+        broken=lambda t: _drives_below(t, 1) and not _drives_below(t, STARVED_SHARE), reason=_drive_reason,
+        remedy="faster SSDs or more of them would raise the speed",
+    ),
+    Rule(
+        code="memory-channels", severity="note", broken=lambda t: 0 < _modules(t) * 2 < t.machine.platform.memory_channels,
+        reason=lambda t: f"{_modules(t)} modules on {t.machine.platform.memory_channels} memory channels",
+        remedy="the processor reads memory at a fraction of its speed; populate at least half of the channels for work on the processor",
+    ),
+    Rule(
+        code="ram-tight", severity="note", broken=lambda t: t.machine.ram_bytes * TIGHT_RAM_SHARE < needed_ram(t) <= t.machine.ram_bytes,
+        reason=lambda t: f"the job takes {needed_ram(t) / t.machine.ram_bytes:.0%} of the RAM",
+        remedy="close other programs, or take the next larger kit",
+    ),
+    Rule(
+        code="lavish-gpu", severity="note",
+        broken=lambda t: bool(t.machine.gpu) and t.machine.placement.gpu_bytes < IDLE_SHARE * _memory(t),
+        reason=lambda t: f"the job uses {t.machine.gpu_memory_utilisation:.0%} of the GPU's memory",
+        remedy="a smaller card would do, unless larger jobs are to come",
+    ),
+    Rule(
+        code="lavish-ram", severity="note",
+        broken=lambda t: t.machine.ram_bytes >= LAVISH_RAM_GB * GIB and t.machine.ram_bytes > LAVISH_RAM_FACTOR * needed_ram(t),
+        reason=lambda t: f"the job uses {needed_ram(t) / t.machine.ram_bytes:.0%} of the RAM",
+        remedy="less would do, where the platform can be had with less",
+    ),
+)  # fmt: skip
+
+
+def _of_other_vendor(trial: Trial) -> bool:
+    return trial.machine.gpu is not None and not vendor_accepted(trial.machine.gpu, trial.limits)
+
+
+def vendor_accepted(gpu: Gpu, limits: Limits) -> bool:
+    """Whether the person takes GPUs of this maker."""
+    return not limits.vendors or gpu.vendor.lower() in limits.vendors
+
+
+def form_accepted(gpu: Gpu, limits: Limits) -> bool:
+    """Whether the person takes GPUs of this form."""
+    return not limits.form_factors or gpu.form_factor in limits.form_factors
+
+
+LIMIT_RULES: tuple[Rule[Trial], ...] = (
+    Rule(
+        code="vendor", severity="blocker", broken=_of_other_vendor,
+        reason=lambda t: f"GPUs of {t.machine.gpu.vendor if t.machine.gpu else ''} are not among the makers asked for",
+        remedy="allow that maker",
+    ),
+    Rule(
+        code="form-factor-limit", severity="blocker",
+        broken=lambda t: t.machine.gpu is not None and not form_accepted(t.machine.gpu, t.limits),
+        reason=lambda t: f"GPUs of the form '{t.machine.gpu.form_factor if t.machine.gpu else ''}' were not asked for",
+        remedy="allow that form",
+    ),
+    Rule(
+        code="most-gpus", severity="blocker", broken=lambda t: t.machine.gpu_quantity > t.limits.max_gpus,
+        reason=lambda t: f"{t.machine.gpu_quantity} GPUs are more than the {t.limits.max_gpus} allowed",
+        remedy="allow more GPUs",
+    ),
+    Rule(
+        code="watts", severity="blocker", broken=lambda t: t.limits.max_watts is not None and t.machine.power_w > t.limits.max_watts,
+        reason=lambda t: f"about {t.machine.power_w:,} W are more than the {t.limits.max_watts:,} W allowed",
+        remedy="allow more power, or choose more frugal cards",
+    ),
+    Rule(
+        code="budget", severity="blocker", broken=lambda t: t.limits.budget is not None and t.machine.total > t.limits.budget.money,
+        reason=lambda t: f"{t.machine.total} is {t.machine.total - t.limits.budget.money if t.limits.budget else 0} over the budget",
+        remedy="raise the budget, or use one of the changes that make the job smaller",
+    ),
+)  # fmt: skip
+
+
+def findings_for(machine: Machine, demand: Demand, limits: Limits) -> tuple[Finding, ...]:
+    """What all rules say of a machine, and what the placement itself says: seat, machine, limits, placement."""
+    seat = Seat(machine.platform, machine.gpu, machine.gpu_quantity)
+    of_trial = findings((*MACHINE_RULES, *LIMIT_RULES), Trial(machine, demand, limits))
+    return (*seat_findings(seat), *of_trial, *machine.placement.findings)

@@ -1,0 +1,79 @@
+"""The recommendation: the best machines inside the limits, what almost did, and what more money would change."""
+
+from collections import Counter
+from collections.abc import Iterator, Sequence
+
+from app.hardware import Catalogue
+from app.money import Money
+from app.placement import Demand, Finding
+from app.recommendation.advice import Pick, Recommendation
+from app.recommendation.bill import Bills
+from app.recommendation.frontier import undominated, within
+from app.recommendation.ladder import budget_ladder
+from app.recommendation.machine import Machine
+from app.recommendation.near_misses import near_misses
+from app.recommendation.picks import ROLES, best
+from app.recommendation.search import Candidate, Exploration, combinations_covered, explore
+from app.units import format_binary
+from app.workloads.limits import Limits
+
+
+def recommend(demand: Demand, limits: Limits, catalogue: Catalogue) -> Recommendation:
+    """The best machines for a job inside the limits, exactly. Raises InvalidInput where the currency has no exchange rate."""
+    exploration = explore(demand, limits, catalogue)
+    frontier = undominated(exploration.candidates)
+    inside = within(frontier, exploration.budget)
+    bills = Bills(exploration)
+    chosen = ((role, best(role, inside)) for role in ROLES)
+    return Recommendation(
+        picks=tuple(Pick(role=role, machine=bills.machine(one)) for role, one in chosen if one),
+        frontier=tuple(bills.machine(one) for one in inside),
+        near_misses=near_misses(exploration, frontier, bills),
+        ladder=budget_ladder(limits.objective, frontier, bills),
+        feasible=_choices_inside(exploration),
+        considered=combinations_covered(limits, exploration.market, demand),
+        findings=(*_unknown_owned(limits, catalogue), *([] if inside else _nothing_fits(exploration, frontier))),
+    )
+
+
+def cheapest(demand: Demand, limits: Limits, catalogue: Catalogue) -> Machine | None:
+    """The cheapest machine that does the job within the limits other than the budget; None where there is none."""
+    exploration = explore(demand, limits, catalogue)
+    found = min(exploration.candidates, key=lambda one: (one.cost, -one.speed, -one.headroom, one.name), default=None)
+    return Bills(exploration).machine(found) if found else None
+
+
+def _choices_inside(exploration: Exploration) -> int:
+    inside = (one for one in exploration.candidates if one.cost <= exploration.budget)
+    return len({(one.site.platform.id if one.site.platform.included_gpu else "", one.gpu and one.gpu.id, one.quantity) for one in inside})
+
+
+def _unknown_owned(limits: Limits, catalogue: Catalogue) -> Iterator[Finding]:
+    for row in limits.owned:
+        if row.part not in catalogue.parts:
+            message = f"the catalogue has no part '{row.part}' among those that you own; it was left out"
+            yield Finding(severity="caution", code="unknown-owned", message=message, remedy="choose the part from the catalogue")
+
+
+def _nothing_fits(exploration: Exploration, frontier: Sequence[Candidate]) -> Iterator[Finding]:
+    """Why there is no machine: too dear, too little memory on every GPU, or what the estimator said most often."""
+    loads = exploration.loads
+    remedy = "try one of the changes that make the job smaller"
+    if frontier:
+        total = Money(frontier[0].cost, exploration.market.currency)
+        over = Money(int(frontier[0].cost - exploration.budget), exploration.market.currency)
+        message = f"the cheapest machine that does this job costs {total}, which is {over} over the budget"
+        yield Finding(severity="blocker", code="over-budget", message=message, remedy=f"raise the budget, or {remedy}")
+    elif loads.fitting:
+        message = "no platform in the catalogue has the RAM, the drives, the slots and the power for this job within the limits"
+        yield Finding(severity="blocker", code="no-platform", message=message, remedy=f"widen the limits, or {remedy}")
+    elif loads.short:
+        missing = min(load.missing_bytes for load in loads.short)
+        message = f"every GPU that can be had is too small: the nearest lacks {format_binary(missing)}"
+        yield Finding(severity="blocker", code="no-gpu-memory", message=message, remedy=f"allow more GPUs, or {remedy}")
+    elif loads.refused:
+        (refusal, _), *_rest = Counter(loads.refused).most_common(1)
+        yield Finding(severity="blocker", code=refusal.code, message=refusal.reason, remedy=remedy)
+    else:
+        message = "no GPU in the catalogue is for sale within the limits"
+        yield Finding(severity="blocker", code="no-gpu", message=message, remedy="widen the limits, or add prices to the catalogue")
