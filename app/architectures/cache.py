@@ -1,4 +1,4 @@
-"""The key-value cache of a decoder as transformers' DynamicCache keeps it."""
+"""The key-value cache of a decoder as transformers' DynamicCache keeps it (cache_utils.py, transformers 5.23)."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -29,7 +29,10 @@ class CacheLayer:
 
 
 class KvCache:
-    """Keys and values of `length` earlier positions for each layer; grows by concatenation, layer by layer."""
+    """Keys and values of `length` earlier positions for each layer; grows by concatenation, layer by layer.
+
+    A layer with a sliding window shows only the positions that the next query may see, but holds its last concatenation whole.
+    """
 
     def __init__(self, tape: Tape, *, length: int = 0) -> None:
         self.tape, self.length = tape, length
@@ -42,24 +45,24 @@ class KvCache:
         for index, times, layer in layers:
             key = cache._held((batch, layer.heads, length, layer.key_size), times, dtype)
             value = cache._held((batch, layer.heads, length, layer.value_size), times, dtype)
-            cache.layers[index] = (key, value)
+            cache.layers[index] = (_visible(key, layer.window), _visible(value, layer.window))
         return cache
+
+    def keys(self, new: int, window: int | None = None) -> int:
+        """How many positions attention sees when `new` ones are added."""
+        return new + (self.length if window is None else min(self.length, window - 1))
 
     def _held(self, shape: tuple[int, ...], times: int, dtype: DType) -> Tensor:
         tensor = Tensor(self.tape, shape, dtype, None)
         tensor.storage = Storage(self.tape.record, tensor.bytes, Category.KV_CACHE, times)
         return tensor
 
-    def update(self, layer: int, key: Tensor, value: Tensor) -> tuple[Tensor, Tensor]:
-        """Appends new keys and values; the first ones are kept as they come, later ones by a concatenation that copies all."""
+    def update(self, layer: int, key: Tensor, value: Tensor, window: int | None = None) -> tuple[Tensor, Tensor]:
+        """Appends new keys and values by a concatenation that copies all; gives everything that attention may read."""
+        if window is not None:
+            return self._slide(layer, key, value, window)
         held = self.layers.pop(layer, None)
-        if held is None:
-            for tensor in (key, value):
-                if tensor.storage:
-                    tensor.storage.becomes(Category.KV_CACHE)
-            self.layers[layer] = (key, value)
-            return key, value
-        old_key, old_value = held
+        old_key, old_value = held or (None, None)
         del held
         new_key = _appended(old_key, key)
         del old_key
@@ -67,9 +70,21 @@ class KvCache:
         self.layers[layer] = (new_key, new_value)
         return new_key, new_value
 
+    def _slide(self, layer: int, key: Tensor, value: Tensor, window: int) -> tuple[Tensor, Tensor]:
+        old_key, old_value = self.layers.get(layer, (None, None))
+        whole = (_appended(old_key, key), _appended(old_value, value))
+        self.layers[layer] = (_visible(whole[0], window), _visible(whole[1], window))
+        return whole
 
-def _appended(old: Tensor, new: Tensor) -> Tensor:
-    joined = op.concatenate([old, new], axis=2)
+
+def _appended(old: Tensor | None, new: Tensor) -> Tensor:
+    joined = op.concatenate([new] if old is None else [old, new], axis=2)
     if joined.storage:
         joined.storage.becomes(Category.KV_CACHE)
     return joined
+
+
+def _visible(whole: Tensor, window: int | None) -> Tensor:
+    """The last positions that a window lets the next query see, as a view."""
+    batch, heads, length, size = whole.shape
+    return whole if window is None else op.part(whole, batch, heads, min(length, window - 1), size)

@@ -7,13 +7,13 @@ long follows from the local variables of these functions.
 from dataclasses import dataclass
 from typing import ClassVar
 
+from app.architectures.attention import Masks, attend, causal_masks
 from app.architectures.cache import CacheLayer, KvCache
 from app.architectures.language_head import LanguageModel
 from app.architectures.network import Inputs, Options, indices
 from app.tape import operators as op
 from app.tape.dtypes import FP32
 from app.tape.modules import Blocks, Embedding, Linear, Module, RMSNorm
-from app.tape.recorder import Category
 from app.tape.tensor import Tape, Tensor
 
 
@@ -48,7 +48,7 @@ class Attention(Module):
     """Grouped-query self-attention with rotary positions."""
 
     def __init__(self, spec: DecoderSpec, options: Options, layer: int) -> None:
-        self.spec, self.options, self.layer = spec, options, layer
+        self.spec, self.options, self.layer, self.window = spec, options, layer, spec.window(layer)
         query, key = spec.heads * spec.head_size, spec.kv_heads * spec.head_size
         self.q_proj = Linear(spec.hidden, query, bias=spec.qkv_bias)
         self.k_proj = Linear(spec.hidden, key, bias=spec.qkv_bias)
@@ -57,29 +57,21 @@ class Attention(Module):
         if spec.head_norms:
             self.q_norm, self.k_norm = RMSNorm(spec.head_size), RMSNorm(spec.head_size)
 
-    def __call__(self, x: Tensor, rotation: Rotation, mask: Tensor | None, cache: KvCache | None) -> Tensor:
+    def __call__(self, x: Tensor, rotation: Rotation, masks: Masks, cache: KvCache | None) -> Tensor:
         batch, length, _ = x.shape
         query = self._heads(self.q_proj(x), "q_norm")
         key = self._heads(self.k_proj(x), "k_norm")
         value = self.v_proj(x).view(batch, length, self.spec.kv_heads, self.spec.head_size).transpose(1, 2)
         query, key = op.rotary_embedding(query, *rotation), op.rotary_embedding(key, *rotation)
         if cache is not None:
-            key, value = cache.update(self.layer, key, value)
-        out = attend(query, key, value, mask, self.options.attention)
+            key, value = cache.update(self.layer, key, value, self.window)
+        out = attend(query, key, value, masks[self.window], self.options.attention)
         return self.o_proj(out.view(batch, length, -1))
 
     def _heads(self, x: Tensor, norm: str) -> Tensor:
         batch, length, width = x.shape
         x = x.view(batch, length, width // self.spec.head_size, self.spec.head_size)
         return (getattr(self, norm)(x) if self.spec.head_norms else x).transpose(1, 2)
-
-
-def attend(query: Tensor, key: Tensor, value: Tensor, mask: Tensor | None, implementation: str, dropout: float = 0.0) -> Tensor:
-    """Attention by the chosen implementation, [batch, length, heads, size]."""
-    if implementation == "eager":
-        return op.eager_attention(query, key, value, mask=mask, dropout_probability=dropout)
-    causal = query.shape[2] > 1
-    return op.scaled_dot_product_attention(query, key, value, mask=mask, causal=causal, dropout_probability=dropout)
 
 
 class GatedFeedForward(Module):
@@ -104,10 +96,10 @@ class DecoderBlock(Module):
         self.post_attention_layernorm = RMSNorm(spec.hidden)
         self.mlp = GatedFeedForward(spec.hidden, spec.feed_forward, spec.activation, bias=spec.feed_forward_bias)
 
-    def __call__(self, x: Tensor, rotation: Rotation, mask: Tensor | None, cache: KvCache | None) -> Tensor:
+    def __call__(self, x: Tensor, rotation: Rotation, masks: Masks, cache: KvCache | None) -> Tensor:
         residual = x
         x = self.input_layernorm(x)
-        x = self.self_attn(x, rotation, mask, cache)
+        x = self.self_attn(x, rotation, masks, cache)
         x = op.add(residual, x)
         residual = x
         x = self.post_attention_layernorm(x)
@@ -134,9 +126,13 @@ class Decoder(LanguageModel):
         tokens = indices(tape, inputs.batch, inputs.sequence)
         x = self.embed_tokens(tokens)
         rotation = self._rotation(tape, x)
-        mask = causal_mask(x, inputs.sequence, cache) if self.options.attention == "eager" else None
-        x = self.layers(x, rotation, mask, cache, checkpointed=self.options.checkpointed)
+        masks = causal_masks(x, cache, self.options.attention, self.spec.windows)
+        x = self.layers(x, rotation, masks, cache, checkpointed=self.options.checkpointed)
         return self.norm(x)
+
+    def widths(self) -> tuple[int, int, int]:
+        """Hidden size, feed-forward width and query heads."""
+        return self.spec.hidden, self.spec.feed_forward, self.spec.heads
 
     def heads_per_kv(self) -> int:
         """Query heads of one group."""
@@ -155,9 +151,3 @@ class Decoder(LanguageModel):
         sin = op.cast(tape.empty(shape, FP32), x.dtype)
         del angles
         return cos, sin
-
-
-def causal_mask(x: Tensor, length: int, cache: KvCache | None) -> Tensor:
-    """The additive mask that eager attention is given: one for every sequence of the batch, in the type of the stream."""
-    keys = length + (cache.length if cache else 0)
-    return x.tape.empty((x.shape[0], 1, length, keys), x.dtype, Category.ACTIVATIONS)

@@ -47,7 +47,6 @@ class LanguageModel(Network):
         if self.options.fused_cross_entropy:
             return op.fused_linear_cross_entropy(x, self.lm_head.weight, labels)
         logits = self.lm_head(x)
-        del x
         return op.cross_entropy(op.cast(logits, FP32).flatten(0, 1), labels.flatten())
 
     def forward(self, tape: Tape, inputs: Inputs) -> Tensor:

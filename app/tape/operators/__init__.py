@@ -1,9 +1,21 @@
 """Operators on tensors without data: each gives its output, what autograd must save, its transient memory and its work."""
 
-from app.tape.operators.attention import eager_attention, scaled_dot_product_attention
+from app.tape.operators.attention import eager_attention, repeat_heads, scaled_dot_product_attention
 from app.tape.operators.casting import cast, lower, raise_to_fp32
 from app.tape.operators.convolution import Sizes, Window, convolution, transposed_convolution
-from app.tape.operators.elementwise import activation, add, concatenate, contiguous, dropout, gelu_new, multiply, relu_, scaled
+from app.tape.operators.elementwise import (
+    activation,
+    add,
+    concatenate,
+    contiguous,
+    dropout,
+    gelu_new,
+    multiply,
+    power,
+    relu_,
+    scaled,
+    shifted,
+)
 from app.tape.operators.inplace import add_
 from app.tape.operators.linear import embedding, linear, linear_4bit, matmul
 from app.tape.operators.loss import cross_entropy, fused_linear_cross_entropy
@@ -14,6 +26,6 @@ from app.tape.operators.views import expand, part, split
 
 __all__ = [
     "Sizes", "Window", "activation", "add", "add_", "average_pool", "batch_norm", "cast", "concatenate", "contiguous", "convolution", "cross_entropy", "dropout",
-    "eager_attention", "embedding", "expand", "fused_linear_cross_entropy", "gelu_new", "global_average_pool", "layer_norm", "linear", "linear_4bit", "lower", "matmul", "max_pool", "multiply", "part", "partial_rotary_embedding", "raise_to_fp32", "relu_",
-    "rms_norm", "rotary_embedding", "scaled", "scaled_dot_product_attention", "softmax", "split", "transposed_convolution",
+    "eager_attention", "embedding", "expand", "fused_linear_cross_entropy", "gelu_new", "global_average_pool", "layer_norm", "linear", "linear_4bit", "lower", "matmul", "max_pool", "multiply", "part", "partial_rotary_embedding", "power", "raise_to_fp32", "relu_",
+    "repeat_heads", "rms_norm", "rotary_embedding", "scaled", "scaled_dot_product_attention", "shifted", "softmax", "split", "transposed_convolution",
 ]  # fmt: skip

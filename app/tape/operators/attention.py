@@ -8,7 +8,7 @@ from collections.abc import Callable
 from app.tape.autograd import Gradients, attach
 from app.tape.dtypes import BOOL, FP32, DType
 from app.tape.operators.casting import cast, lower
-from app.tape.operators.elementwise import add, contiguous, dropout
+from app.tape.operators.elementwise import add, contiguous, dropout, scaled
 from app.tape.operators.linear import FLOPS_PER_MAC, matmul
 from app.tape.operators.normalization import softmax
 from app.tape.recorder import Category
@@ -21,6 +21,7 @@ Workspace = Callable[[Meta, Meta, Meta], Scratch]  # temporaries of a backward k
 FLASH_LARGEST_HEAD = 256  # FlashAttention-2
 FLASH_BACKWARD_ROWS = 128  # query rows are padded to this
 EFFICIENT_BACKWARD_ROWS = 64
+MASK_ROW = 16  # keys; the memory-efficient kernel reads masks in aligned rows
 
 
 def scaled_dot_product_attention(
@@ -29,15 +30,37 @@ def scaled_dot_product_attention(
     """softmax(q k^T / sqrt(d)) v for q [batch, heads, length, d], k and v [batch, kv heads, length, d]; gives [batch, length, heads, d].
 
     Flash attention for 16-bit types without a mask; else the memory-efficient kernel where query and key heads are equally many;
-    else plain matrix products.
+    else plain matrix products. A mask is boolean or additive, [batch or 1, heads or 1, length, keys].
     """
     q, k, v = lower(q), lower(k), lower(v)
     size, grouped = q.shape[-1], q.shape[1] != k.shape[1]
     if q.dtype.half and mask is None and size <= FLASH_LARGEST_HEAD and v.shape[-1] == size:
-        return _fused(q, k, v, _flash_backward_workspace, causal)
+        return _fused((q, k, v), _flash_backward_workspace, causal)
+    bias = None if mask is None else _additive(mask, q.dtype)
     if not grouped and size % (8 if q.dtype.half else 4) == 0:
-        return _fused(q, k, v, _efficient_backward_workspace, causal)
-    return _plain_kernel(q, k, v, causal, dropout_probability)
+        return _fused((q, k, v), _efficient_backward_workspace, causal, bias)
+    return _plain_kernel((q, k, v), bias, causal, dropout_probability)
+
+
+def _additive(mask: Tensor, dtype: DType) -> Tensor:
+    """The mask as the kernels take it: a boolean one turned into numbers, rows padded to a multiple of MASK_ROW keys."""
+    tape = mask.tape
+    if mask.dtype is BOOL:
+        numbers = tape.empty(mask.shape, dtype)
+        inverted = tape.empty(mask.shape, BOOL)
+        del inverted
+        mask = numbers
+    mask = lower(mask)
+    keys = mask.shape[-1]
+    return padded_rows(mask, MASK_ROW) if keys % MASK_ROW else mask
+
+
+def padded_rows(x: Tensor, multiple: int) -> Tensor:
+    """`x` in a storage whose last dimension is a multiple of `multiple`, seen in its own shape."""
+    tape, meta = x.tape, x.meta
+    wide = tape.empty((*x.shape[:-1], round_up(x.shape[-1], multiple)), x.dtype)
+    seen = Tensor(tape, x.shape, x.dtype, wide.storage)
+    return attach(seen, [x], [], lambda gradient: (tape.like(meta),))
 
 
 def attention_flops(q: Shape, keys: int, value_size: int, causal: bool) -> int:
@@ -47,11 +70,13 @@ def attention_flops(q: Shape, keys: int, value_size: int, causal: bool) -> int:
     return full // 2 if causal and length == keys else full
 
 
-def _fused(q: Tensor, k: Tensor, v: Tensor, workspace: Workspace, causal: bool) -> Tensor:
+def _fused(qkv: tuple[Tensor, Tensor, Tensor], workspace: Workspace, causal: bool, bias: Tensor | None = None) -> Tensor:
+    q, k, v = qkv
     tape = q.tape
     out = tape.empty((*q.shape[:-1], v.shape[-1]), q.dtype)
     log_sum = tape.empty(q.shape[:-1], FP32)
     metas = (q.meta, k.meta, v.meta)
+    scores = Meta((*q.shape[:-1], k.shape[2]), q.dtype) if bias is not None and bias.requires_grad else None
     flops = attention_flops(q.shape, k.shape[2], v.shape[-1], causal)
     moved = q.bytes + k.bytes + v.bytes + out.bytes
     tape.record.charge("attention", q.dtype, flops, moved)
@@ -61,16 +86,16 @@ def _fused(q: Tensor, k: Tensor, v: Tensor, workspace: Workspace, causal: bool) 
         scratch = [tape.empty(shape, dtype, Category.WORKSPACE) for shape, dtype in workspace(*metas)]
         gradients = [tape.like(meta) for meta in metas]
         del scratch
-        return gradients
+        return [*gradients, scores and tape.like(scores)]
 
-    return attach(out, [q, k, v], [q, k, v, out, log_sum], backward).transpose(1, 2)
+    return attach(out, [q, k, v, bias], [q, k, v, bias, out, log_sum], backward).transpose(1, 2)
 
 
 def _flash_backward_workspace(q: Meta, k: Meta, v: Meta) -> Scratch:
     """fp32 accumulator of dq, softmax row sums and, for grouped queries, dk and dv for every query head."""
     batch, heads, length, size = q.shape
     rows = round_up(length, FLASH_BACKWARD_ROWS)
-    padded = round_up(size, 32 if size <= 128 else 64)  # noqa: PLR2004 - kernel template sizes
+    padded = round_up(size, 32 if size <= 128 else 64)
     scratch: Scratch = [((batch, rows, heads, padded), FP32), ((batch, heads, rows), FP32)]
     if k.shape[1] != heads:
         scratch += [((batch, heads, k.shape[2], size), q.dtype)] * 2
@@ -86,24 +111,21 @@ def _efficient_backward_workspace(q: Meta, k: Meta, v: Meta) -> Scratch:
     return scratch
 
 
-def _plain_kernel(q: Tensor, k: Tensor, v: Tensor, causal: bool, dropout_probability: float) -> Tensor:
+def _plain_kernel(qkv: tuple[Tensor, Tensor, Tensor], bias: Tensor | None, causal: bool, dropout_probability: float) -> Tensor:
     """The fallback of matrix products: scores for every pair of positions; keys and values repeated to all heads."""
+    q, k, v = qkv
     tape, groups = q.tape, q.shape[1] // k.shape[1]
     k, v = repeat_heads(k, groups), repeat_heads(v, groups)
-    q, k = _scaled_copy(q), _scaled_copy(k)
+    q, k = scaled(q), scaled(k)
     scores = matmul(q, k.transpose(-1, -2))
-    if causal and q.shape[2] > 1:
+    if bias is None and causal and q.shape[2] > 1:
         bias = tape.empty(scores.shape[-2:], q.dtype)
+    if bias is not None:
         scores = add(scores, bias)
         del bias
     weights = softmax(scores)
     del scores
     return contiguous(matmul(dropout(weights, dropout_probability), v).transpose(1, 2))
-
-
-def _scaled_copy(x: Tensor) -> Tensor:
-    tape, meta = x.tape, x.meta
-    return attach(tape.empty(x.shape, x.dtype), [x], [], lambda gradient: (tape.like(meta),))
 
 
 def repeat_heads(x: Tensor, groups: int) -> Tensor:
@@ -116,18 +138,37 @@ def repeat_heads(x: Tensor, groups: int) -> Tensor:
     return attach(out, [x], [], lambda gradient: (tape.like(meta),))
 
 
-def eager_attention(q: Tensor, k: Tensor, v: Tensor, *, mask: Tensor | None, dropout_probability: float, fp32_softmax: bool = True) -> Tensor:
-    """Attention written out in matrix products, as transformers' eager implementation: scaled, masked, softmax in fp32 and cast back."""
+def eager_attention(
+    q: Tensor,
+    k: Tensor,
+    v: Tensor,
+    *,
+    mask: Tensor | None,
+    dropout_probability: float,
+    fp32_softmax: bool = True,
+    cast_back: bool = True,
+) -> Tensor:
+    """Attention written out in matrix products, as transformers' eager implementations: scaled, masked, softmax, dropout.
+
+    `fp32_softmax`: the softmax is asked for in fp32 rather than in the type of the scores (or what autocast makes of it);
+    `cast_back`: its result is then cast to the type of the queries.
+    """
     groups = q.shape[1] // k.shape[1]
     k, v = repeat_heads(k, groups), repeat_heads(v, groups)
-    scores = _scaled_copy(matmul(q, k.transpose(-1, -2)))
+    scores = scaled(matmul(_heads_first(q), _heads_first(k, groups).transpose(-1, -2)))
     if mask is not None:
         scores = add(scores, mask)
-    weights = _softmax_in_fp32(scores, q.dtype) if fp32_softmax else softmax(scores)
+    weights = softmax(scores, dtype_fp32=fp32_softmax)
+    weights = cast(weights, q.dtype) if cast_back else weights
     del scores
     weights = dropout(weights, dropout_probability)
-    return contiguous(matmul(weights, v).transpose(1, 2))
+    return contiguous(matmul(weights, _heads_first(v, groups)).transpose(1, 2))
 
 
-def _softmax_in_fp32(scores: Tensor, dtype: DType) -> Tensor:
-    return cast(softmax(scores, dtype_fp32=True), dtype)
+def _heads_first(x: Tensor, groups: int = 1) -> Tensor:
+    """[batch, heads, length, size] as a batched product reads it: a copy where heads lie interleaved with positions.
+
+    They do where they come from one projection of the stream; repeated heads are laid out already.
+    """
+    batch, _, length, _ = x.shape
+    return contiguous(lower(x)) if groups == 1 and batch > 1 and length > 1 else x

@@ -85,24 +85,35 @@ def gelu_new(x: Tensor) -> Tensor:
 
     Under autocast the power runs in fp32 and everything after it follows.
     """
-    cube = _keeping_input(raise_to_fp32(x))
-    inner = add(x, scaled(cube))
-    del cube
-    bent = activation(scaled(inner), "tanh")
-    del inner
-    return multiply(scaled(x), scaled(bent))
+    half = scaled(x)
+    inner = scaled(add(x, scaled(power(raise_to_fp32(x)))))
+    return multiply(half, shifted(activation(inner, "tanh")))
 
 
-def _keeping_input(x: Tensor) -> Tensor:
-    """A power: keeps its input."""
+def power(x: Tensor) -> Tensor:
+    """x to some fixed power: keeps its input; the derivative is worked out in two further tensors."""
     tape, meta = x.tape, x.meta
     out = tape.empty(x.shape, x.dtype)
     elementwise_work(tape, meta, out)
-    return attach(out, [x], [x], lambda gradient: (tape.like(meta),))
+
+    def backward(gradient: Tensor) -> Gradients:
+        lower_power, slope = tape.like(meta), tape.like(meta)
+        result = tape.like(meta)
+        del lower_power, slope
+        return (result,)
+
+    return attach(out, [x], [x], backward)
+
+
+def shifted(x: Tensor) -> Tensor:
+    """A sum with a number: keeps nothing, hands the gradient on as it is."""
+    out = x.tape.empty(x.shape, x.dtype)
+    elementwise_work(x.tape, x, out)
+    return attach(out, [x], [], lambda gradient: (gradient,))
 
 
 def scaled(x: Tensor) -> Tensor:
-    """A product or a sum with a number: keeps nothing."""
+    """A product with a number: keeps nothing."""
     tape, meta = x.tape, x.meta
     out = tape.empty(x.shape, x.dtype)
     elementwise_work(tape, meta, out)

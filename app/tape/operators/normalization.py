@@ -1,7 +1,7 @@
 """Normalizations and softmax."""
 
 from app.tape.autograd import Gradients, attach, elementwise_work
-from app.tape.dtypes import FP32
+from app.tape.dtypes import FP16, FP32
 from app.tape.operators.casting import cast, raise_to_fp32
 from app.tape.operators.elementwise import multiply
 from app.tape.tensor import Parameter, Tensor
@@ -71,9 +71,12 @@ def _reciprocal_root_mean_square(x: Tensor) -> Tensor:
 
 
 def softmax(x: Tensor, dtype_fp32: bool = False) -> Tensor:
-    """Softmax over the last dimension: keeps its output. fp32 under autocast, or where asked for."""
-    x = cast(x, FP32) if dtype_fp32 else raise_to_fp32(x)
+    """Softmax over the last dimension: keeps its output. fp32 under autocast, or where asked for: from fp16 without a copy."""
+    if not dtype_fp32:
+        x = raise_to_fp32(x)
+    elif x.dtype is not FP16:
+        x = cast(x, FP32)
     tape, meta = x.tape, x.meta
-    out = tape.empty(x.shape, x.dtype)
+    out = tape.empty(x.shape, FP32 if dtype_fp32 else x.dtype)
     elementwise_work(tape, meta, out)
     return attach(out, [x], [out], lambda gradient: (tape.like(meta),))

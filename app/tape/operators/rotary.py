@@ -1,13 +1,22 @@
 """Rotary position embeddings as transformers applies them: q cos + rotate_half(q) sin, five operators."""
 
 from app.tape.autograd import Gradients, attach, elementwise_work
-from app.tape.operators.elementwise import add, multiply
+from app.tape.operators.elementwise import add, concatenate, multiply
+from app.tape.operators.views import part
 from app.tape.tensor import Tensor
 
 
 def rotary_embedding(x: Tensor, cos: Tensor, sin: Tensor) -> Tensor:
     """x [batch, heads, length, size] turned by cos and sin [batch, 1, length, size]. Keeps only cos and sin."""
     return add(multiply(x, cos), multiply(rotate_half(x), sin))
+
+
+def partial_rotary_embedding(x: Tensor, cos: Tensor, sin: Tensor) -> Tensor:
+    """Turns only as many of the head's first components as cos has; joins the others on unchanged."""
+    turned, size = cos.shape[-1], x.shape[-1]
+    turning = part(x, *x.shape[:-1], turned)
+    unchanged = part(x, *x.shape[:-1], size - turned)
+    return concatenate([rotary_embedding(turning, cos, sin), unchanged], axis=-1)
 
 
 def rotate_half(x: Tensor) -> Tensor:

@@ -1,0 +1,75 @@
+"""Self- and cross-attention as transformers 5.23 hands it to an implementation, and the masks that it builds for each.
+
+Sources: transformers/integrations/sdpa_attention.py, masking_utils.py.
+"""
+
+from collections.abc import Iterable, Mapping
+
+from app.architectures.cache import KvCache
+from app.tape import operators as op
+from app.tape.dtypes import BOOL
+from app.tape.recorder import Category
+from app.tape.tensor import Tensor
+
+Masks = Mapping[int | None, Tensor | None]  # by sliding window; None is full attention
+
+
+def attend(
+    query: Tensor,
+    key: Tensor,
+    value: Tensor,
+    mask: Tensor | None,
+    implementation: str,
+    *,
+    dropout: float = 0.0,
+    causal: bool = True,
+) -> Tensor:
+    """Attention by the chosen implementation: [batch, length, heads, size] from heads-first queries, keys and values."""
+    if implementation == "eager":
+        return op.eager_attention(query, key, value, mask=mask, dropout_probability=dropout)
+    return sdpa(query, key, value, mask, dropout=dropout, causal=causal)
+
+
+def sdpa(query: Tensor, key: Tensor, value: Tensor, mask: Tensor | None, *, dropout: float = 0.0, causal: bool = True) -> Tensor:
+    """PyTorch's fused attention. With a mask no kernel knows of head groups: one query is folded into them, else heads are repeated."""
+    batch, heads, length, size = query.shape
+    groups = heads // key.shape[1]
+    if groups > 1 and mask is not None:
+        if length == 1:
+            query = query.view(batch, key.shape[1], groups, size)
+        else:
+            key, value = op.repeat_heads(key, groups), op.repeat_heads(value, groups)
+    out = op.scaled_dot_product_attention(query, key, value, mask=mask, causal=causal and length > 1, dropout_probability=dropout)
+    return out.view(batch, length, heads, value.shape[-1])
+
+
+def causal_mask(x: Tensor, cache: KvCache | None, implementation: str, window: int | None = None) -> Tensor | None:
+    """The mask of causal self-attention over the stream x [batch, length, hidden], for layers with this sliding window.
+
+    Eager attention always gets an additive one; the fused kernels know causality and get a boolean one only where a window is full.
+    """
+    length = x.shape[1]
+    keys = cache.keys(length, window) if cache else length
+    return _mask(x, keys, implementation, needed=window is not None and keys >= window)
+
+
+def causal_masks(x: Tensor, cache: KvCache | None, implementation: str, windows: Iterable[int | None]) -> Masks:
+    """One mask for each sliding window that the layers have; full attention where none is named."""
+    return {window: causal_mask(x, cache, implementation, window) for window in sorted(set(windows) or {None}, key=lambda w: w or 0)}
+
+
+def bidirectional_mask(x: Tensor, implementation: str, window: int | None = None) -> Tensor | None:
+    """The mask of an encoder whose batch has no padding: none, except for local attention over more positions than the window."""
+    if window is None or x.shape[1] < window:
+        return None
+    return _mask(x, x.shape[1], implementation, needed=True)
+
+
+def _mask(x: Tensor, keys: int, implementation: str, *, needed: bool) -> Tensor | None:
+    batch, length, tape = x.shape[0], x.shape[1], x.tape
+    if implementation == "eager":
+        return tape.empty((batch, 1, length, keys), x.dtype, Category.ACTIVATIONS)
+    if not needed:
+        return None
+    allowed = tape.empty((1, 1, length, keys), BOOL, Category.ACTIVATIONS)
+    return op.expand(allowed, batch, 1, length, keys)

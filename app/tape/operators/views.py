@@ -1,0 +1,55 @@
+"""Views of parts of a tensor: no bytes forward, whole tensors backward."""
+
+from app.tape.autograd import Gradients, attach, elementwise_work
+from app.tape.tensor import Shape, Tensor
+
+
+def part(x: Tensor, *shape: int) -> Tensor:
+    """A slice of `x` with this shape, as a view. Its gradient is written into zeros of the whole size."""
+    tape, meta = x.tape, x.meta
+    out = Tensor(tape, shape, x.dtype, x.storage)
+
+    def backward(gradient: Tensor) -> Gradients:
+        whole = tape.like(meta)
+        elementwise_work(tape, gradient, whole)
+        return (whole,)
+
+    return attach(out, [x], [], backward)
+
+
+def split(x: Tensor, sizes: tuple[int, ...], axis: int = -1) -> list[Tensor]:
+    """`x` cut along one axis into views of these sizes; their gradients are joined into one tensor when all have arrived."""
+    tape, meta = x.tape, x.meta
+    whole = Tensor(tape, x.shape, x.dtype, x.storage)
+    arrived: list[Tensor] = []
+
+    def join(gradient: Tensor) -> Gradients:
+        joined = tape.like(meta)
+        elementwise_work(tape, *arrived, joined)
+        arrived.clear()
+        return (joined,)
+
+    attach(whole, [x], [], join)
+    return [_piece(whole, _resized(x.shape, axis, size), arrived) for size in sizes]
+
+
+def _resized(shape: Shape, axis: int, size: int) -> Shape:
+    position = axis % len(shape)
+    return (*shape[:position], size, *shape[position + 1 :])
+
+
+def _piece(whole: Tensor, shape: Shape, arrived: list[Tensor]) -> Tensor:
+    def backward(gradient: Tensor) -> Gradients:
+        arrived.append(gradient)
+        first = len(arrived) == 1
+        return (Tensor(gradient.tape, (), gradient.dtype, None) if first else None,)
+
+    return attach(Tensor(whole.tape, shape, whole.dtype, whole.storage), [whole], [], backward)
+
+
+def expand(x: Tensor, *shape: int) -> Tensor:
+    """`x` repeated along dimensions of length 1 without a copy. Its gradient is summed over them."""
+    if shape == x.shape:
+        return x
+    tape, meta = x.tape, x.meta
+    return attach(Tensor(tape, shape, x.dtype, x.storage), [x], [], lambda gradient: (tape.like(meta),))
