@@ -6,7 +6,7 @@ from datetime import date
 from decimal import Decimal
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, SerializeAsAny
+from pydantic import BaseModel, ConfigDict, Field, SerializeAsAny, model_validator
 
 from app.catalogue.specs import SPECS, Maybe, Spec
 from app.hardware import Condition, PartKind
@@ -29,6 +29,8 @@ PriceKind = Literal[
     "upgrade-delta",  # what a vendor adds for more soldered memory
 ]
 
+RevisionKind = Literal["seed", "edit", "prices", "import", "rollback"]
+Confidence = Literal["high", "medium", "low"]
 Source = Annotated[str, Field(min_length=1, max_length=400)]
 Note = Annotated[str, Field(max_length=600)]
 
@@ -50,7 +52,7 @@ class ItemFact(Fact):
     spec: SerializeAsAny[Spec]
     source: Source
     as_of: date  # when the specification was read from its source
-    confidence: Literal["high", "medium", "low"]
+    confidence: Confidence
     notes: Note = ""
 
     @classmethod
@@ -77,6 +79,12 @@ class PriceFact(Fact):
     source: Source
     note: Note = ""
 
+    @model_validator(mode="after")
+    def _whole_minor_units(self) -> "PriceFact":
+        if self.money.amount != self.amount:
+            raise ValueError(f"the amount {self.amount} has more decimals than {self.currency} has")
+        return self
+
     @property
     def money(self) -> Money:
         """The amount in minor units."""
@@ -94,8 +102,14 @@ class RateFact(Fact):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Changes:
-    """Facts to be recorded together, as one revision."""
+    """Facts to be recorded together, as one revision, and facts that count no longer."""
 
     items: tuple[ItemFact, ...] = ()
     prices: tuple[PriceFact, ...] = ()
     rates: tuple[RateFact, ...] = ()
+    withdrawn_prices: tuple[PriceFact, ...] = ()
+    withdrawn_rates: tuple[RateFact, ...] = ()
+
+    def __bool__(self) -> bool:
+        """Whether there is anything to record."""
+        return any((self.items, self.prices, self.rates, self.withdrawn_prices, self.withdrawn_rates))

@@ -2,14 +2,21 @@
 
 import csv
 from collections.abc import Callable, Iterator
+from datetime import datetime
 from functools import partial
 from pathlib import Path
 from typing import TypeVar
 
 from pydantic import ValidationError
+from sqlalchemy import select
+from sqlalchemy.orm import Session
 
 from app.catalogue.assemble import catalogue_of
 from app.catalogue.facts import Changes, Fact, ItemFact, PriceFact, RateFact
+from app.catalogue.revisions import Occasion, record
+from app.catalogue.rows import price_fact, rate_fact
+from app.catalogue.tables import ExchangeRate, Item, ItemVersion, PriceObservation, Revision
+from app.database import Database
 from app.errors import FieldError, InvalidInput
 from app.hardware import Catalogue, PartKind
 from app.resources import resource_path
@@ -21,6 +28,11 @@ _ITEM_TABLES: dict[str, PartKind] = {
     "platforms.csv": "platform",
     "cloud.csv": "cloud",
 }
+
+_ITEMS_BY_PEOPLE = (
+    select(Item.slug).join(ItemVersion, ItemVersion.item_id == Item.id).join(Revision, Revision.id == ItemVersion.revision_id)
+).where(Revision.kind != "seed")
+_EVERY_PRICE = select(Item.slug, PriceObservation).join(Item, Item.id == PriceObservation.item_id)
 
 Row = dict[str, str]
 F = TypeVar("F", bound=Fact)
@@ -41,6 +53,27 @@ def catalogue_from_seed(folder: Path | None = None) -> Catalogue:
     """The catalogue as it is right after seeding, without a database: revision 1."""
     facts = read_seed(folder)
     return catalogue_of(1, facts.items, facts.prices, facts.rates)
+
+
+def seed(database: Database, now: datetime, folder: Path | None = None) -> int:
+    """Records what the tables say and the catalogue never knew, as one revision; returns the number of the current revision.
+
+    Run again it does nothing. What a person recorded since stands: an item edited, a price withdrawn or corrected is left alone.
+    """
+    facts = read_seed(folder)
+    with database.write() as session:
+        return record(session, _unheard(session, facts), Occasion(at=now, actor="seed", kind="seed", reason="the catalogue's own data"))
+
+
+def _unheard(session: Session, facts: Changes) -> Changes:
+    by_people = set(session.scalars(_ITEMS_BY_PEOPLE))
+    prices = {price_fact(slug, row) for slug, row in session.execute(_EVERY_PRICE).tuples()}
+    rates = {rate_fact(row) for row in session.scalars(select(ExchangeRate))}
+    return Changes(
+        items=tuple(item for item in facts.items if item.id not in by_people),
+        prices=tuple(price for price in facts.prices if price not in prices),
+        rates=tuple(rate for rate in facts.rates if rate not in rates),
+    )
 
 
 def _facts(path: Path, read: Callable[[Row], F]) -> Iterator[F]:

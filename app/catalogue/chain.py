@@ -1,0 +1,78 @@
+"""The chain of hashes over the revisions: whoever changes a recorded fact breaks it for everybody to see."""
+
+import hashlib
+import json
+from collections import defaultdict
+from collections.abc import Iterable
+from datetime import UTC
+from typing import Any
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from app.catalogue.rows import Values, stored_item_values, stored_price_values, stored_rate_values
+from app.catalogue.tables import FIRST_HASH, ExchangeRate, Item, ItemVersion, PriceObservation, Revision, Withdrawal
+from app.database import Database
+
+Entry = tuple[str, str, Values]
+"""One recorded fact: what it is ("gpu", "price", "withdrawn price" ...), of which item, and its values."""
+
+
+def chained_hash(revision: Revision, entries: Iterable[Entry]) -> str:
+    """SHA-256 over the hash before, who, when, why, and every fact of the revision in a fixed order."""
+    head = {
+        "id": revision.id,
+        "parent": revision.parent_id,
+        "at": revision.at.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ"),
+        "actor": revision.actor,
+        "kind": revision.kind,
+        "reason": revision.reason,
+        "batch": revision.batch,
+    }
+    lines = [revision.prev_hash, _canonical(head), *sorted(_canonical(entry) for entry in entries)]
+    return hashlib.sha256("\n".join(lines).encode()).hexdigest()
+
+
+def check(database: Database) -> tuple[str, ...]:
+    """Everything wrong with the recorded history, each in one sentence; nothing where all revisions hold."""
+    with database.read() as session:
+        entries = _entries_by_revision(session)
+        revisions = session.scalars(select(Revision).order_by(Revision.id)).all()
+        problems, before, number = [], FIRST_HASH, 0
+        for revision in revisions:
+            number += 1
+            if revision.id != number:
+                problems.append(f"revision {number} is missing: the next one is {revision.id}")
+                number = revision.id
+            if revision.prev_hash != before:
+                problems.append(f"revision {revision.id} does not follow the revision before it")
+            if chained_hash(revision, entries[revision.id]) != revision.hash:
+                problems.append(f"revision {revision.id} of {revision.at:%Y-%m-%d} was changed after it was recorded")
+            before = revision.hash
+        return tuple(problems)
+
+
+def _entries_by_revision(session: Session) -> defaultdict[int, list[Entry]]:
+    entries: defaultdict[int, list[Entry]] = defaultdict(list)
+    for version, item in session.execute(select(ItemVersion, Item).join(Item, Item.id == ItemVersion.item_id)).tuples():
+        entries[version.revision_id].append((item.kind, item.slug, stored_item_values(version)))
+    prices = {
+        price.id: (price, item.slug)
+        for price, item in session.execute(select(PriceObservation, Item).join(Item, Item.id == PriceObservation.item_id)).tuples()
+    }
+    for price, slug in prices.values():
+        entries[price.revision_id].append(("price", slug, stored_price_values(price)))
+    rates = {rate.id: rate for rate in session.scalars(select(ExchangeRate))}
+    for rate in rates.values():
+        entries[rate.revision_id].append(("rate", "", stored_rate_values(rate)))
+    for withdrawal in session.scalars(select(Withdrawal)):
+        if withdrawal.price_id is not None:
+            price, slug = prices[withdrawal.price_id]
+            entries[withdrawal.revision_id].append(("withdrawn price", slug, stored_price_values(price)))
+        elif withdrawal.exchange_rate_id is not None:
+            entries[withdrawal.revision_id].append(("withdrawn rate", "", stored_rate_values(rates[withdrawal.exchange_rate_id])))
+    return entries
+
+
+def _canonical(value: Any) -> str:
+    return json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False, default=str)

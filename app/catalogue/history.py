@@ -1,0 +1,52 @@
+"""What the database held at a revision: items, price observations and exchange rates, as facts in the order of recording."""
+
+from collections.abc import Sequence
+
+from sqlalchemy import and_, exists, func, select
+from sqlalchemy.orm import Session
+
+from app.catalogue.facts import ItemFact, PriceFact, RateFact
+from app.catalogue.rows import item_fact, price_fact, rate_fact
+from app.catalogue.tables import ExchangeRate, Item, ItemVersion, PriceObservation, Revision, Withdrawal
+from app.hardware import PartKind
+
+
+def current_revision(session: Session) -> int:
+    """The number of the newest revision, 0 before the first."""
+    return session.scalar(select(func.max(Revision.id))) or 0
+
+
+def items_at(session: Session, revision: int, kind: PartKind | None = None) -> list[ItemFact]:
+    """Every item known at `revision`, as it was then."""
+    newest = (
+        select(ItemVersion.item_id, func.max(ItemVersion.revision_id).label("revision_id"))
+        .where(ItemVersion.revision_id <= revision)
+        .group_by(ItemVersion.item_id)
+        .subquery()
+    )
+    same = and_(newest.c.item_id == ItemVersion.item_id, newest.c.revision_id == ItemVersion.revision_id)
+    query = select(Item, ItemVersion).join(ItemVersion, ItemVersion.item_id == Item.id).join(newest, same).order_by(Item.id)
+    if kind is not None:
+        query = query.where(Item.kind == kind)
+    return [item_fact(item.slug, item.kind, version) for item, version in session.execute(query).tuples()]
+
+
+def prices_at(session: Session, revision: int, slugs: Sequence[str] | None = None) -> list[PriceFact]:
+    """Every price observation known and not withdrawn at `revision`, of all items or of those named."""
+    withdrawn = exists().where(Withdrawal.price_id == PriceObservation.id, Withdrawal.revision_id <= revision)
+    query = (
+        select(Item.slug, PriceObservation)
+        .join(Item, Item.id == PriceObservation.item_id)
+        .where(PriceObservation.revision_id <= revision, ~withdrawn)
+        .order_by(PriceObservation.id)
+    )
+    if slugs is not None:
+        query = query.where(Item.slug.in_(slugs))
+    return [price_fact(slug, row) for slug, row in session.execute(query).tuples()]
+
+
+def rates_at(session: Session, revision: int) -> list[RateFact]:
+    """Every exchange rate known and not withdrawn at `revision`."""
+    withdrawn = exists().where(Withdrawal.exchange_rate_id == ExchangeRate.id, Withdrawal.revision_id <= revision)
+    query = select(ExchangeRate).where(ExchangeRate.revision_id <= revision, ~withdrawn).order_by(ExchangeRate.id)
+    return [rate_fact(row) for row in session.scalars(query)]

@@ -1,0 +1,132 @@
+"""Recording: a set of changes becomes exactly one revision, or none where nothing differs."""
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from datetime import datetime
+
+from sqlalchemy import exists, insert, select
+from sqlalchemy.orm import Session
+
+from app.catalogue.chain import Entry, chained_hash
+from app.catalogue.facts import Changes, ItemFact, PriceFact, RateFact, RevisionKind
+from app.catalogue.history import items_at, prices_at, rates_at
+from app.catalogue.rows import Values, item_values, price_fact, price_values, rate_fact, rate_values
+from app.catalogue.tables import FIRST_HASH, ExchangeRate, Item, ItemVersion, PriceObservation, Revision, Withdrawal
+from app.database import Base
+from app.errors import FieldError, InvalidInput
+from app.hardware import PartKind
+
+_NAMES_GPU: dict[PartKind, str] = {"platform": "included_gpu", "cloud": "gpu"}  # the field that holds the id of a GPU
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Occasion:
+    """When, by whom and why the catalogue is changed. `batch` names the file or import it comes from."""
+
+    at: datetime
+    actor: str
+    kind: RevisionKind
+    reason: str
+    batch: str = ""
+
+
+def record(session: Session, changes: Changes, occasion: Occasion) -> int:
+    """Records what `changes` says and the catalogue does not, as one revision; returns the number of the current revision.
+
+    Must run inside `Database.write()`, so that nobody changes the catalogue in between. Raises InvalidInput where a price
+    names an unknown item, a system or an offer an unknown GPU, or an item would change its kind.
+    """
+    last = session.scalars(select(Revision).order_by(Revision.id.desc()).limit(1)).first()
+    parent = last.id if last else 0
+    known = {item.id: item for item in items_at(session, parent)}
+    news = _news(session, parent, known, changes)
+    if not news:
+        return parent
+    _refuse_dangling(known, news)
+    revision = Revision(
+        id=parent + 1,
+        parent_id=last.id if last else None,
+        prev_hash=last.hash if last else FIRST_HASH,
+        **{name: getattr(occasion, name) for name in ("at", "actor", "kind", "reason", "batch")},
+    )
+    revision.hash = chained_hash(revision, _entries(news))
+    session.add(revision)
+    session.flush()
+    _insert(session, revision.id, news)
+    return revision.id
+
+
+def _news(session: Session, parent: int, known: dict[str, ItemFact], changes: Changes) -> Changes:
+    """The part of the changes that differs from what is recorded, each fact once."""
+    prices, rates = set(prices_at(session, parent)), set(rates_at(session, parent))
+    newest = {item.id: item for item in changes.items}
+    return Changes(
+        items=tuple(item for item in newest.values() if known.get(item.id) != item),
+        prices=tuple(fact for fact in dict.fromkeys(changes.prices) if fact not in prices),
+        rates=tuple(fact for fact in dict.fromkeys(changes.rates) if fact not in rates),
+        withdrawn_prices=tuple(fact for fact in dict.fromkeys(changes.withdrawn_prices) if fact in prices),
+        withdrawn_rates=tuple(fact for fact in dict.fromkeys(changes.withdrawn_rates) if fact in rates),
+    )
+
+
+def _refuse_dangling(known: dict[str, ItemFact], news: Changes) -> None:
+    items = known | {item.id: item for item in news.items}
+    if errors := [FieldError(path=path, message=message) for path, message in _dangling(known, items, news)]:
+        raise InvalidInput(errors)
+
+
+def _dangling(known: dict[str, ItemFact], items: dict[str, ItemFact], news: Changes) -> Iterator[tuple[str, str]]:
+    """The path and the sentence of everything that would refer to nothing, or turn into something else."""
+    for item in news.items:
+        before = known.get(item.id, item)
+        if before.kind != item.kind:
+            yield item.id, f"it is recorded as {before.kind} and cannot become {item.kind}; choose another id"
+        gpu = getattr(item.spec, _NAMES_GPU.get(item.kind, ""), "")
+        if gpu and (gpu not in items or items[gpu].kind != "gpu"):
+            yield item.id, f"it names the GPU '{gpu}', which the catalogue does not have; add that GPU first"
+    for price in news.prices:
+        if price.item not in items:
+            yield price.item, "there is a price for it, but the catalogue does not have it; add the item first"
+
+
+def _entries(news: Changes) -> Iterator[Entry]:
+    yield from ((item.kind, item.id, item_values(item)) for item in news.items)
+    yield from (("price", price.item, price_values(price)) for price in news.prices)
+    yield from (("rate", "", rate_values(rate)) for rate in news.rates)
+    yield from (("withdrawn price", price.item, price_values(price)) for price in news.withdrawn_prices)
+    yield from (("withdrawn rate", "", rate_values(rate)) for rate in news.withdrawn_rates)
+
+
+def _insert(session: Session, revision: int, news: Changes) -> None:
+    ids = _item_ids(session, news.items)
+    _insert_all(session, ItemVersion, ({"item_id": ids[fact.id], **item_values(fact)} for fact in news.items), revision)
+    _insert_all(session, PriceObservation, ({"item_id": ids[fact.item], **price_values(fact)} for fact in news.prices), revision)
+    _insert_all(session, ExchangeRate, (rate_values(fact) for fact in news.rates), revision)
+    _insert_all(session, Withdrawal, ({"price_id": number} for number in _price_ids(session, news.withdrawn_prices)), revision)
+    _insert_all(session, Withdrawal, ({"exchange_rate_id": number} for number in _rate_ids(session, news.withdrawn_rates)), revision)
+
+
+def _insert_all(session: Session, table: type[Base], rows: Iterable[Values], revision: int) -> None:
+    if values := [{**row, "revision_id": revision} for row in rows]:
+        session.execute(insert(table), values)
+
+
+def _item_ids(session: Session, items: tuple[ItemFact, ...]) -> dict[str, int]:
+    """The number of every item by its name, after adding the new ones."""
+    known = set(session.scalars(select(Item.slug)))
+    if new := [{"kind": item.kind, "slug": item.id} for item in items if item.id not in known]:
+        session.execute(insert(Item), new)
+    return dict(session.execute(select(Item.slug, Item.id)).tuples().all())
+
+
+def _price_ids(session: Session, withdrawn: tuple[PriceFact, ...]) -> list[int]:
+    standing = ~exists().where(Withdrawal.price_id == PriceObservation.id)
+    query = select(Item.slug, PriceObservation).join(Item, Item.id == PriceObservation.item_id).where(standing)
+    query = query.where(Item.slug.in_({price.item for price in withdrawn}))
+    return [row.id for slug, row in session.execute(query).tuples() if price_fact(slug, row) in withdrawn]
+
+
+def _rate_ids(session: Session, withdrawn: tuple[RateFact, ...]) -> list[int]:
+    standing = ~exists().where(Withdrawal.exchange_rate_id == ExchangeRate.id)
+    query = select(ExchangeRate).where(standing, ExchangeRate.currency.in_({rate.currency for rate in withdrawn}))
+    return [row.id for row in session.scalars(query) if rate_fact(row) in withdrawn]

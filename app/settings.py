@@ -1,0 +1,36 @@
+"""Every setting of the program, read once from the environment (RIGWISE_...)."""
+
+from functools import lru_cache
+from pathlib import Path
+from typing import Annotated
+
+from pydantic import Field, SecretStr
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+_PROJECT = Path(__file__).resolve().parent.parent
+
+
+def _data_folder() -> Path:
+    """`data/` of the repository, and of the current folder where the program is installed as a package."""
+    return (_PROJECT if (_PROJECT / "pyproject.toml").is_file() else Path.cwd()) / "data"
+
+
+def _default_database_url() -> str:
+    return f"sqlite:///{_data_folder() / 'rigwise.sqlite'}"
+
+
+class Settings(BaseSettings):
+    """Settings with their defaults. The environment variable of `database_url` is RIGWISE_DATABASE_URL, and so on."""
+
+    model_config = SettingsConfigDict(env_prefix="RIGWISE_", frozen=True)
+
+    database_url: Annotated[str, Field(min_length=1)] = Field(default_factory=_default_database_url)
+    hub_enabled: bool = True  # look models up on the Hugging Face hub
+    hub_token: SecretStr | None = None  # for gated models
+    trusted_proxies: str = "127.0.0.1"  # whose forwarded headers are believed
+
+
+@lru_cache
+def get_settings() -> Settings:
+    """The settings of this process."""
+    return Settings()
