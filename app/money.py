@@ -76,7 +76,7 @@ def parse_money(text: str, default_currency: str) -> Money:
     """Money as people write it: "£3,000", "EUR 2 000", "2500 usd", "3000". Raises ValueError where it is not an amount."""
     match = _AMOUNT.match(text)
     if not match or (match[1] and match[3]):
-        raise ValueError(f"'{text[:40]}' is not an amount such as \"3000\", \"£3,000\" or \"EUR 2 000\"")
+        raise ValueError(f'\'{text[:40]}\' is not an amount such as "3000", "£3,000" or "EUR 2 000"')
     unit = match[1] or match[3] or default_currency
     return Money.of(re.sub(r"[\s,_']", "", match[2]), _CODES.get(unit, unit.upper()))
 

@@ -28,7 +28,7 @@ EXPLANATIONS = {
     Category.WEIGHT_CASTS: Explanation(
         "weight_casts", "16-bit copies of weights", "autocast's copy of each matrix, 2 B a parameter", "aten autocast_mode.cpp"
     ),
-    Category.KV_CACHE: Explanation("kv_cache", "Key-value cache", "layers x sequences x positions x heads x sizes x bytes", "model configuration"),
+    Category.KV_CACHE: Explanation("kv_cache", "Key-value cache", "layers x sequences x positions x heads x sizes", "model configuration"),
     Category.INPUTS: Explanation("inputs", "Inputs", "token ids, images, labels", "workload"),
     Category.ACTIVATIONS: Explanation("activations", "Activations", "tensors that backward needs, layer by layer on the tape", _HARNESS),
     Category.RECOMPUTED: Explanation(
@@ -56,8 +56,12 @@ def terms_of(moment: Moment, shares: dict[Category, int], notes: dict[Category, 
             shared = f"; {format_binary(whole)} shared over GPUs" if count < whole else ""
             terms.append(
                 Term(
-                    key=explanation.key, label=explanation.label, bytes=count, formula=f"{shown} = {format_binary(count)}{shared}",
-                    inputs={"bytes_before_sharding": whole}, source=explanation.source,
-                )  # fmt: skip
+                    key=explanation.key,
+                    label=explanation.label,
+                    bytes=count,
+                    formula=f"{shown} = {format_binary(count)}{shared}",
+                    inputs={"bytes_before_sharding": whole},
+                    source=explanation.source,
+                )
             )
     return terms

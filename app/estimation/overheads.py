@@ -4,7 +4,7 @@ from app.estimation.ledger import Term
 from app.hardware import Gpu
 from app.units import GIB, MIB, format_binary
 
-CONTEXT_SOURCE = "measured contexts: PyTorch pull request 86509 (288 MB lazy), RTX 6000 Ada 426 MiB, RTX PRO 6000 749 MiB; between them interpolated"
+CONTEXT_SOURCE = "reported contexts: PyTorch pull request 86509 (288 MB), RTX 6000 Ada 426 MiB, RTX PRO 6000 749 MiB; others interpolated"
 # GPU architecture -> bytes of the CUDA or ROCm context with the kernels a framework loads.
 CONTEXT_BYTES = {
     "Pascal": 300 * MIB,

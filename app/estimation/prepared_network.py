@@ -34,11 +34,11 @@ def prepare_network(workload: TrainingWorkload | InferenceWorkload, options: Opt
     try:
         network = build_network(workload.model, options)
     except Unmodelled as unmodelled:
-        return _stand_in(workload, unmodelled, options)
+        return _stand_in(unmodelled, options)
     return PreparedNetwork(network=network, residual=FAMILIES.get(network.family, UNMEASURED))
 
 
-def _stand_in(workload: TrainingWorkload | InferenceWorkload, unmodelled: Unmodelled, options: Options) -> PreparedNetwork:
+def _stand_in(unmodelled: Unmodelled, options: Options) -> PreparedNetwork:
     parameters = unmodelled.parameters
     if parameters is None:
         raise invalid_field("model.config", f"{unmodelled.what} is not modelled; name its size instead: parameters and family")

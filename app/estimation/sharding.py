@@ -12,7 +12,6 @@ from app.units import ceil_div
 
 BUCKET_ELEMENTS = 500_000_000  # DeepSpeed reduce_bucket_size and allgather_bucket_size
 GATHERED_UNITS = 2  # FSDP: the block at work and the one being fetched
-OPTIMIZER_ON_GPU = ("none",)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -24,7 +23,7 @@ class ModelShape:
     gradient_bytes: int
 
 
-def shares(moment: Moment, sharding: Sharding, shape: ModelShape) -> dict[Category, int]:
+def shares(moment: Moment, sharding: Sharding) -> dict[Category, int]:
     """Bytes of every category on the fullest GPU at this moment."""
     parts = sharding.tensor * sharding.pipeline
     result = dict(zip(Category, moment.bytes_by_category, strict=True))
@@ -33,7 +32,7 @@ def shares(moment: Moment, sharding: Sharding, shape: ModelShape) -> dict[Catego
         result[category] = ceil_div(result[category], divisor)
     step_divisor = parts * (sharding.data if sharding.zero_stage >= 1 else 1)
     result[Category.OPTIMIZER_TEMPORARIES] = ceil_div(result[Category.OPTIMIZER_TEMPORARIES], step_divisor)
-    result[Category.WEIGHT_CASTS] = ceil_div(result[Category.WEIGHT_CASTS], parts * (sharding.data if sharding.zero_stage >= 3 else 1))  # noqa: PLR2004
+    result[Category.WEIGHT_CASTS] = ceil_div(result[Category.WEIGHT_CASTS], parts * (sharding.data if sharding.zero_stage >= 3 else 1))
     if sharding.offload != "none":
         for category in (Category.OPTIMIZER_STATES, Category.OPTIMIZER_TEMPORARIES, Category.GRADIENTS):
             result[category] = 0
@@ -50,7 +49,7 @@ def communication_bytes(sharding: Sharding, shape: ModelShape) -> int:
     buckets = min(gradients, BUCKET_ELEMENTS * shape.gradient_bytes)
     if sharding.zero_stage == 0:
         return gradients if sharding.data > 1 else 0
-    gathered = GATHERED_UNITS * shape.largest_block_bytes if sharding.zero_stage == 3 or sharding.offload == "all" else 0  # noqa: PLR2004
+    gathered = GATHERED_UNITS * shape.largest_block_bytes if sharding.zero_stage == 3 or sharding.offload == "all" else 0
     return buckets + gathered
 
 

@@ -20,7 +20,13 @@ from app.tape.trace import PRECISIONS, Trace, TrainingRun, trace_training
 from app.units import format_count
 from app.workloads.training import AdapterTuning, Parallelism, TrainingWorkload
 
-PHASE_NAMES = {Phase.SETUP: "forward", Phase.FORWARD: "forward", Phase.BACKWARD: "backward", Phase.RECOMPUTE: "backward", Phase.OPTIMIZER: "optimizer"}
+PHASE_NAMES = {
+    Phase.SETUP: "forward",
+    Phase.FORWARD: "forward",
+    Phase.BACKWARD: "backward",
+    Phase.RECOMPUTE: "backward",
+    Phase.OPTIMIZER: "optimizer",
+}
 MODEL_STATES = (Category.WEIGHTS, Category.OPTIMIZER_STATES, Category.GRADIENTS, Category.OPTIMIZER_TEMPORARIES, Category.WEIGHT_CASTS)
 
 
@@ -84,7 +90,7 @@ class TracedTraining:
             for category in MODEL_STATES:
                 counts[category] = round(counts[category] * self.prepared.scale)
             scaled = Moment(moment.phase, tuple(counts))
-        return sharding.shares(scaled, spread, self.shape)
+        return sharding.shares(scaled, spread)
 
     def gpu_memory(self, spread: Sharding, gpu: Gpu | None = None) -> GpuMemory:
         """The ledger of the fullest GPU."""
@@ -154,7 +160,8 @@ def _overheads(job: TracedTraining, moment: Moment, shares: dict[Category, int],
 
 
 def _communication_term(count: int, spread: Sharding) -> Term:
-    what = "DDP buckets: a second copy of the gradients" if spread.zero_stage == 0 else f"ZeRO-{spread.zero_stage} buckets and gathered blocks"
+    stage = spread.zero_stage
+    what = f"ZeRO-{stage} buckets and gathered blocks" if stage else "DDP buckets: a second copy of the gradients"
     return Term(
         key="communication_buffers", label="Gradient and weight exchange", bytes=count, formula=f"{what} over {spread.data} GPUs",
         inputs={"data_parallel": spread.data}, source="PyTorch DistributedDataParallel and FSDP; DeepSpeed's default bucket sizes",
@@ -179,7 +186,8 @@ def _assumptions(workload: TrainingWorkload, *, is_text: bool) -> list[Finding]:
         (is_text and workload.sequence_length is None, "sequence_length_assumed", "No sequence length was given: 2048 tokens are assumed.",
          "Enter the length you train with."),
         (workload.framework != "pytorch", "framework_not_measured",
-         f"The step is modelled as eager PyTorch runs it; {workload.framework} frees and fuses differently.", "Expect 5 to 30 % less for graph execution."),
+         f"The step is modelled as eager PyTorch runs it; {workload.framework} frees and fuses differently.",
+         "Expect 5 to 30 % less for graph execution."),
         (workload.compile, "compile_not_modelled", "Compilation usually keeps 10 to 40 % fewer activations; the eager step is shown.",
          "Treat the figure as an upper bound."),
         (workload.precision == "fp8", "fp8_states", "FP8 speeds up matrix products; weights, gradients and states stay in 16 bits.", ""),

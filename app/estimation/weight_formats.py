@@ -37,14 +37,14 @@ class Place:
     def favoured(self) -> bool:
         """llama.cpp's use_more_bits: the first and last eighth, and every third layer between."""
         eighth = self.layers // 8
-        return self.index < eighth or self.index >= 7 * self.layers // 8 or (self.index - eighth) % 3 == 2  # noqa: PLR2004
+        return self.index < eighth or self.index >= 7 * self.layers // 8 or (self.index - eighth) % 3 == 2
 
 
 Choice = Callable[[Place], str]
 
 
 def _always(name: str) -> Choice:
-    return lambda place: name
+    return lambda _place: name
 
 
 def _favoured(better: str, base: str) -> Choice:
@@ -65,7 +65,7 @@ def _q3_down(place: Place) -> str:
 
 # File type -> (base type, value projection, down projection, output projection); None: the base type.
 MIXES: dict[str, tuple[str, Choice | None, Choice | None, Choice | None]] = {
-    "q2_k": ("q2_k", lambda place: "q4_k" if place.heads_per_kv >= 4 else "q3_k", _always("q3_k"), _always("q3_k")),  # noqa: PLR2004
+    "q2_k": ("q2_k", lambda place: "q4_k" if place.heads_per_kv >= 4 else "q3_k", _always("q3_k"), _always("q3_k")),
     "q3_k_s": ("q3_k", None, None, None),
     "q3_k_m": ("q3_k", _first(2, "q5_k", "q4_k"), _q3_down, _always("q4_k")),
     "q3_k_l": ("q3_k", _always("q5_k"), _always("q5_k"), _always("q5_k")),
@@ -160,7 +160,7 @@ def gguf_bytes(network: Network, file_type: str) -> int:
     total = 0
     for path, parameter, place in _placed(network):
         name = names.get(id(parameter), "")
-        if len(parameter.shape) < 2 or any(kept in path for kept in KEPT_IN_F32):  # noqa: PLR2004 - a vector
+        if len(parameter.shape) < 2 or any(kept in path for kept in KEPT_IN_F32):
             total += 4 * parameter.size
         elif place is None:
             table_is_head = "embed" in path and getattr(network, "tied", False)

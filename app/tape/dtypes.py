@@ -14,7 +14,7 @@ class DType:
     @property
     def half(self) -> bool:
         """Whether it is one of the 16-bit floating-point types."""
-        return self.floating and self.bytes == 2  # noqa: PLR2004 - the definition itself
+        return self.floating and self.bytes == 2
 
 
 FP64 = DType("fp64", 8)

@@ -57,7 +57,7 @@ def state_bytes(parameter: Parameter, rule: Rule) -> int:
 
 def _factored_bytes(parameter: Parameter) -> int:
     """Adafactor: a row and a column of fp32 second moments for a matrix, a full one for a vector."""
-    if len(parameter.shape) < 2:  # noqa: PLR2004 - a matrix has two dimensions
+    if len(parameter.shape) < 2:
         return rounded(4 * parameter.size)
     rows = parameter.size // parameter.shape[-1]
     columns = parameter.size // parameter.shape[-2]

@@ -6,7 +6,17 @@ from pydantic import Field, model_validator
 
 from app.workloads.data import Checkpoints, DataSet
 from app.workloads.fields import (
-    Attention, Checkpointing, Count, Device, Document, Framework, ImageSize, Optimizer, OptimizerImplementation, Precision, Tokens,
+    Attention,
+    Checkpointing,
+    Count,
+    Device,
+    Document,
+    Framework,
+    ImageSize,
+    Optimizer,
+    OptimizerImplementation,
+    Precision,
+    Tokens,
 )  # fmt: skip
 from app.workloads.model import ModelReference
 

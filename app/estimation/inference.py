@@ -1,0 +1,245 @@
+"""Inference jobs: weights in their format, the cache by layer, and what the runtime needs to compute."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import cached_property
+from typing import cast
+
+from app.architectures.cache import KvCache
+from app.architectures.language_head import LanguageModel
+from app.architectures.network import Inputs, Options
+from app.estimation import overheads
+from app.estimation.estimate import GpuMemory, Parameters
+from app.estimation.ledger import Ledger, Term
+from app.estimation.memory_terms import terms_of
+from app.estimation.prepared_network import DEFAULT_IMAGE, prepare_network
+from app.estimation.residuals import SIZE_ONLY, Residual, interval
+from app.estimation.runtimes import RUNTIMES, TRACED, PassShape, kv_bytes
+from app.estimation.weight_formats import weight_bytes
+from app.hardware import Gpu
+from app.placement import Finding, Sharding
+from app.tape.dtypes import BF16, FP16, FP32, DType
+from app.tape.recorder import Category, Moment
+from app.tape.tensor import Tape
+from app.tape.trace import Trace, trace_forward
+from app.units import ceil_div, format_binary, round_up
+from app.workloads.inference import InferenceWorkload
+
+COMPUTE_TYPES = {"fp32": FP32, "f32": FP32, "fp16": FP16, "f16": FP16}
+RUNTIME_RESIDUAL = Residual(0.05, 0.08, "measured")  # llama.cpp and vLLM logs, totals
+
+
+@dataclass(frozen=True, slots=True)
+class Cache:
+    """The key-value cache: bytes of all sequences, and of one more token of one sequence."""
+
+    bytes: int
+    per_token: int
+    formula: str
+
+
+class PreparedInference:
+    """An inference workload: its network, weights and cache, asked for many placements."""
+
+    def __init__(self, workload: InferenceWorkload) -> None:
+        self.workload = workload
+        self.runtime = RUNTIMES[workload.runtime]
+        self.prepared = prepare_network(workload, Options(attention=workload.attention))
+        self.network = self.prepared.network
+        self.language: LanguageModel | None = self.network if isinstance(self.network, LanguageModel) and self._has_cache() else None
+
+    def _has_cache(self) -> bool:
+        return isinstance(self.network, LanguageModel) and bool(self.network.cache_layers())
+
+    @cached_property
+    def parameters(self) -> Parameters:
+        """Parameter counts; nothing is trained."""
+        traced = sum(p.size * p.times for p in self.network.parameters() if not p.buffer)
+        total = self.prepared.exact_parameters or traced
+        return Parameters(total=total, trainable=0, active=self.network.active_parameters() or total)
+
+    @cached_property
+    def weights(self) -> int:
+        """Bytes of all weights as the runtime holds them."""
+        workload = self.workload
+        count = weight_bytes(self.network, workload.weight_format, group_size=workload.group_size, bits_per_weight=workload.bits_per_weight)
+        return round(count * self.prepared.scale)
+
+    @cached_property
+    def compute_type(self) -> DType:
+        """The type of activations: 16 bits for every quantized format."""
+        return COMPUTE_TYPES.get(self.workload.weight_format, BF16)
+
+    @property
+    def inputs(self) -> Inputs:
+        """Sizes of the pass that decides the need: the prompt in one prefill, or one image batch."""
+        workload = self.workload
+        return Inputs(
+            batch=workload.concurrent_sequences if self.language else workload.batch_size,
+            sequence=min(workload.prompt_tokens, workload.context_length) if self.language else workload.prompt_tokens,
+            image=workload.image_size or DEFAULT_IMAGE,
+            frames=workload.frames,
+            audio_seconds=workload.audio_seconds,
+            text=workload.text_length,
+        )
+
+    @cached_property
+    def cache(self) -> Cache:
+        """Keys and values of every layer, windows and padding respected."""
+        if self.language is None:
+            return Cache(0, 0, "no cache")
+        workload = self.workload
+        layers = self.language.cache_layers()
+        context = round_up(workload.context_length, self.runtime.cache_multiple)
+        elements = sum(layer.elements_per_position * layer.positions(context) for layer in layers)
+        total = kv_bytes(elements, workload.kv_cache_format) * workload.concurrent_sequences
+        per_token = kv_bytes(sum(layer.elements_per_position for layer in layers), workload.kv_cache_format)
+        formula = (
+            f"{len(layers)} layers x {workload.concurrent_sequences} sequences x {context:,} positions x "
+            f"{layers[0].heads} heads x ({layers[0].key_size} + {layers[0].value_size}) x {workload.kv_cache_format}"
+        )
+        return Cache(total, per_token, formula)
+
+    @cached_property
+    def passes(self) -> tuple[Trace, ...]:
+        """The passes of which one decides the need: the prefill of the prompt, and a decode step over the full cache; or one batch."""
+        if self.language is None:
+            return (self._traced(lambda tape: self.network.forward(tape, self.inputs)),)
+        workload, prompt = self.workload, self.inputs
+        found = []
+        if workload.prompt_tokens > 1:
+            found.append(self._traced(lambda tape: self._generate(tape, prompt, cached=0)))
+        if workload.context_length > workload.prompt_tokens:
+            step = Inputs(batch=prompt.batch, sequence=1)
+            found.append(self._traced(lambda tape: self._generate(tape, step, cached=workload.context_length)))
+        return tuple(found) or (self._traced(lambda tape: self._generate(tape, prompt, cached=1)),)
+
+    def _traced(self, run: Callable[[Tape], object]) -> Trace:
+        return trace_forward(self.network, run, self.compute_type, self.network.vocabulary)
+
+    def _generate(self, tape: Tape, inputs: Inputs, *, cached: int) -> object:
+        language = cast("LanguageModel", self.language)
+        cache = language.prefilled_cache(tape, inputs.batch, cached, self.compute_type) if cached else KvCache(tape)
+        return language.generate(tape, inputs, cache, last_logits_only=self.workload.logits == "last"), cache
+
+    @cached_property
+    def residual(self) -> Residual:
+        """Residual of the family on the tape, or of the runtime's own buffers."""
+        if self.prepared.residual is SIZE_ONLY or self.workload.runtime in TRACED:
+            return self.prepared.residual
+        return RUNTIME_RESIDUAL
+
+    def gpu_memory(self, spread: Sharding, gpu: Gpu | None = None) -> GpuMemory:
+        """The ledger of the fullest GPU."""
+        terms = self._traced_terms() if self.workload.runtime in TRACED else self._runtime_terms()
+        shared = [_shared(term, spread, self.network.layer_count()) for term in terms]
+        allocated = sum(term.bytes for term in shared)
+        extra = self._overheads(shared, spread, gpu)
+        return GpuMemory(
+            peak_allocated_bytes=allocated,
+            ledger=Ledger((*shared, *extra)),
+            interval=interval(allocated, sum(term.bytes for term in extra), self.residual),
+            peak_phase="forward",
+        )
+
+    def _traced_terms(self) -> list[Term]:
+        """What is alive at the peak of the deciding pass, with the weights and the cache in their own formats."""
+        peak = max((trace.peak for trace in self.passes), key=self._in_own_formats)
+        shares = {Category.WEIGHTS: self._weights_at(peak), Category.KV_CACHE: self._cache_at(peak)}
+        notes = {
+            Category.WEIGHTS: self._weights_formula(shares[Category.WEIGHTS]),
+            Category.KV_CACHE: self.cache.formula,
+            Category.ACTIVATIONS: self._pass_formula(),
+        }
+        return terms_of(peak, shares, notes)
+
+    def _in_own_formats(self, moment: Moment) -> int:
+        return moment.total_bytes - moment.bytes_of(Category.KV_CACHE) + self._cache_at(moment)
+
+    def _weights_at(self, moment: Moment) -> int:
+        """As the allocator holds them where they are in the traced type, else as the format packs them."""
+        plain = self.workload.weight_format in ("fp32", "fp16", "bf16") and self.prepared.scale == 1.0
+        return moment.bytes_of(Category.WEIGHTS) if plain else self.weights
+
+    def _cache_at(self, moment: Moment) -> int:
+        return moment.bytes_of(Category.KV_CACHE) * kv_bytes(1024, self.workload.kv_cache_format) // (1024 * self.compute_type.bytes)
+
+    def _runtime_terms(self) -> list[Term]:
+        runtime = self.runtime
+        return [
+            self._weights_term(self.weights),
+            *self._cache_terms(),
+            _term("compute_buffer", "Compute buffers", runtime.buffer(self.pass_shape), runtime.formula, runtime.source),
+        ]
+
+    def _cache_terms(self) -> list[Term]:
+        cache = self.cache
+        return [_term("kv_cache", "Key-value cache", cache.bytes, cache.formula, "model configuration")] if cache.bytes else []
+
+    def _weights_term(self, count: int) -> Term:
+        return _term(
+            "weights", f"Weights, {self.workload.weight_format}", count, self._weights_formula(count), "per-tensor rules of the format"
+        )
+
+    def _weights_formula(self, count: int) -> str:
+        bits = 8 * count / max(1, self.parameters.total)
+        return f"{self.parameters.total:,} parameters x {bits:.3f} bits on average ({self.workload.weight_format})"
+
+    def _pass_formula(self) -> str:
+        inputs = self.inputs
+        return f"{inputs.batch} x {inputs.sequence} tokens in one pass" if self.language else f"{inputs.batch} samples in one pass"
+
+    @cached_property
+    def pass_shape(self) -> PassShape:
+        """Sizes that the runtime's buffers depend on, from the network's matrices."""
+        hidden, feed_forward, heads = self.network.widths()
+        return PassShape(
+            hidden=hidden, feed_forward=feed_forward, vocabulary=self.network.vocabulary or 0, heads=heads,
+            prompt=self.workload.prompt_tokens, context=self.workload.context_length, sequences=self.workload.concurrent_sequences,
+            kv_is_16_bit=self.workload.kv_cache_format in ("fp16", "bf16", "fp32"), flash=self.workload.attention != "eager",
+        )  # fmt: skip
+
+    def _overheads(self, terms: list[Term], spread: Sharding, gpu: Gpu | None) -> list[Term]:
+        moving = sum(term.bytes for term in terms if term.key in ("activations", "logits_loss", "compute_buffer"))
+        communicators = overheads.communicator_term(spread.tensor)
+        context = overheads.context_term(gpu)
+        if self.runtime.context_bytes is not None:
+            count = self.runtime.context_bytes
+            context = _term("device_context", "Device context and kernels", count, "context and cuBLAS", "llama.cpp start-up logs")
+        return [
+            overheads.fragmentation_term(moving, overheads.INFERENCE_FRAGMENTATION),
+            *([overheads.workspace_term(gpu)] if self.workload.runtime in TRACED else []),
+            *([communicators] if communicators else []),
+            context,
+        ]
+
+    def findings(self) -> tuple[Finding, ...]:
+        """What is assumed or not modelled."""
+        notes = list(self.prepared.findings)
+        if self.workload.runtime == "vllm":
+            notes.append(
+                Finding(
+                    severity="note",
+                    code="reservation",
+                    message="vLLM reserves 90 % of the card whatever it needs; the figure here is the need, not what nvidia-smi will show.",
+                    remedy="Everything above the need becomes room for more users.",
+                )
+            )
+        return tuple(notes)
+
+
+def _term(key: str, label: str, count: int, formula: str, source: str) -> Term:
+    return Term(key=key, label=label, bytes=count, formula=f"{formula} = {format_binary(count)}", source=source)
+
+
+def _shared(term: Term, spread: Sharding, layers: int) -> Term:
+    """A term's share on the fullest GPU: weights and cache go by whole layers, or evenly by tensor parallelism; buffers stay whole."""
+    parts = spread.tensor * spread.pipeline
+    if parts == 1 or term.key not in ("weights", "kv_cache"):
+        return term
+    if spread.pipeline > 1 and layers:
+        count = ceil_div(term.bytes * ceil_div(layers, spread.pipeline), layers * spread.tensor)
+        how = f"{ceil_div(layers, spread.pipeline)} of {layers} layers"
+    else:
+        count, how = ceil_div(term.bytes, parts), f"1 / {parts}"
+    return Term(key=term.key, label=term.label, bytes=count, formula=f"{term.formula}; {how} on this GPU", source=term.source)
