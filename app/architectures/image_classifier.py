@@ -1,7 +1,7 @@
 """Networks that turn an image into class scores, and the loss they are trained with."""
 
 from app.architectures.batch import held, held_indices, weight_dtype
-from app.architectures.network import Inputs, Network
+from app.architectures.network import Inputs, Network, Options
 from app.errors import InvalidInput
 from app.tape import operators as op
 from app.tape.modules import Module
@@ -42,6 +42,24 @@ def too_small(image: tuple[int, int]) -> InvalidInput:
     return invalid_field("image_size", f"{image[0]} x {image[1]} pixels are too few for this network; use a larger image")
 
 
+def refuse_checkpointing(options: Options) -> None:
+    """Raises InvalidInput where checkpointing is asked of a network whose reference implementation has none."""
+    if options.checkpointed:
+        raise invalid_field("activation_checkpointing", "this network's reference implementation has no checkpointing; choose none")
+
+
+class Sequential(Module):
+    """Layers one after the other. As torch.nn.Sequential it holds its input until its last layer is done."""
+
+    def __init__(self, *layers: Module) -> None:
+        self.layers = layers
+
+    def __call__(self, x: Tensor) -> Tensor:
+        for layer in self.layers:
+            x = layer(x)  # type: ignore[operator]
+        return x
+
+
 class Activation(Module):
     """An activation function as a layer; ReLU works in place, as vision networks use it."""
 
@@ -50,3 +68,13 @@ class Activation(Module):
 
     def __call__(self, x: Tensor) -> Tensor:
         return op.relu_(x) if self.name == "relu" else op.activation(x, self.name)
+
+
+class MaxPool(Module):
+    """Max pooling as a layer."""
+
+    def __init__(self, kernel: int, stride: int, padding: int = 0) -> None:
+        self.sizes = (kernel, stride, padding)
+
+    def __call__(self, x: Tensor) -> Tensor:
+        return op.max_pool(x, *self.sizes)

@@ -4,8 +4,9 @@ from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import Any
 
-from app.architectures import resnet
+from app.architectures import resnet, vgg
 from app.architectures.network import Network, Options
+from app.architectures.readers import generic_networks
 from app.workloads.fields import invalid_field
 
 NamedBuilder = Callable[[Mapping[str, Any], Options], Network]
@@ -33,6 +34,8 @@ def _of(network: Callable[[Any, Options], Network], spec: Any) -> NamedBuilder:
 
 BUILDERS: dict[str, NamedBuilder] = {
     **{name: _of(resnet.ResNet, spec) for name, spec in resnet.SPECS.items()},
+    **{name: _of(vgg.Vgg, spec) for name, spec in vgg.SPECS.items()},
+    **generic_networks.BUILDERS,
 }
 
 

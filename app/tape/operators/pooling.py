@@ -44,3 +44,11 @@ def global_average_pool(x: Tensor, *, keep_lengths: bool = False) -> Tensor:
     elementwise_work(tape, meta, out)
     out = attach(out, [x], [], lambda gradient: (tape.like(meta),))
     return out if keep_lengths else out.view(*x.shape[:2])
+
+
+def adaptive_average_pool(x: Tensor, lengths: tuple[int, ...]) -> Tensor:
+    """Averages over so many bins along each dimension. Keeps its input."""
+    tape, meta = x.tape, x.meta
+    out = tape.empty((*x.shape[:2], *lengths), x.dtype)
+    elementwise_work(tape, meta, out)
+    return attach(out, [x], [x], lambda gradient: (tape.like(meta),))
