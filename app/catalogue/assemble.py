@@ -1,6 +1,8 @@
-"""From recorded facts to the immutable catalogue that the recommender searches."""
+"""From recorded facts to the immutable catalogue that the recommender searches, and the items behind it."""
 
+from collections import defaultdict
 from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 from datetime import date
 from typing import Any, cast
 
@@ -13,18 +15,28 @@ _PARTS: dict[PartKind, type[Part]] = {"gpu": Gpu, "ram": RamKit, "drive": Drive,
 _SHELVES: dict[PartKind, str] = {"gpu": "gpus", "ram": "ram", "drive": "drives", "platform": "platforms", "cloud": "cloud"}
 
 
-def catalogue_of(revision: int, items: Iterable[ItemFact], prices: Iterable[PriceFact], rates: Iterable[RateFact]) -> Catalogue:
-    """The catalogue of every active item with its current prices. Facts come in the order in which they were recorded."""
-    exchange = newest_rates(rates)
-    observations: dict[str, list[PriceFact]] = {}
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Snapshot:
+    """One revision in memory: every item with its current prices, and the catalogue of those that can be picked."""
+
+    catalogue: Catalogue
+    items: Mapping[str, ItemFact]
+    prices: Mapping[str, tuple[Price, ...]]
+
+
+def snapshot_of(revision: int, items: Iterable[ItemFact], prices: Iterable[PriceFact], rates: Iterable[RateFact]) -> Snapshot:
+    """The snapshot of these facts, which come in the order in which they were recorded."""
+    exchange, known = newest_rates(rates), {item.id: item for item in items}
+    observations: defaultdict[str, list[PriceFact]] = defaultdict(list)
     for price in prices:
-        observations.setdefault(price.item, []).append(price)
+        observations[price.item].append(price)
+    current = {name: current_prices(observations[name], exchange) for name in known}
     shelves: dict[str, dict[str, Part]] = {shelf: {} for shelf in _SHELVES.values()}
-    for item in items:
+    for item in known.values():
         if item.status == "active":
-            current = current_prices(observations.get(item.id, ()), exchange)
-            shelves[_SHELVES[item.kind]][item.id] = part_of(item, current)
-    return Catalogue(revision=revision, rates=exchange, **cast("dict[str, Any]", shelves))
+            shelves[_SHELVES[item.kind]][item.id] = part_of(item, current[item.id])
+    catalogue = Catalogue(revision=revision, rates=exchange, **cast("dict[str, Any]", shelves))
+    return Snapshot(catalogue=catalogue, items=known, prices=current)
 
 
 def part_of(item: ItemFact, prices: tuple[Price, ...]) -> Part:
@@ -51,5 +63,4 @@ def newest_rates(rates: Iterable[RateFact]) -> ExchangeRates:
     if not newest:
         return ExchangeRates(as_of=date.min)
     last = max(newest.values(), key=lambda rate: rate.as_of)
-    per_euro: Mapping[str, Any] = {currency: newest[currency].per_euro for currency in sorted(newest)}
-    return ExchangeRates(as_of=last.as_of, per_euro=per_euro, source=last.source)
+    return ExchangeRates(as_of=last.as_of, per_euro={code: newest[code].per_euro for code in sorted(newest)}, source=last.source)

@@ -11,11 +11,12 @@ from pydantic import ValidationError
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from app.catalogue.assemble import catalogue_of
+from app.catalogue.assemble import snapshot_of
 from app.catalogue.facts import Changes, Fact, ItemFact, PriceFact, RateFact
 from app.catalogue.revisions import Occasion, record
 from app.catalogue.rows import price_fact, rate_fact
 from app.catalogue.tables import ExchangeRate, Item, ItemVersion, PriceObservation, Revision
+from app.clock import now
 from app.database import Database
 from app.errors import FieldError, InvalidInput
 from app.hardware import Catalogue, PartKind
@@ -52,17 +53,18 @@ def read_seed(folder: Path | None = None) -> Changes:
 def catalogue_from_seed(folder: Path | None = None) -> Catalogue:
     """The catalogue as it is right after seeding, without a database: revision 1."""
     facts = read_seed(folder)
-    return catalogue_of(1, facts.items, facts.prices, facts.rates)
+    return snapshot_of(1, facts.items, facts.prices, facts.rates).catalogue
 
 
-def seed(database: Database, now: datetime, folder: Path | None = None) -> int:
+def seed(database: Database, *, at: datetime | None = None, folder: Path | None = None) -> int:
     """Records what the tables say and the catalogue never knew, as one revision; returns the number of the current revision.
 
     Run again it does nothing. What a person recorded since stands: an item edited, a price withdrawn or corrected is left alone.
     """
     facts = read_seed(folder)
+    occasion = Occasion(at=at or now(), actor="seed", kind="seed", reason="the data that Rigwise comes with")
     with database.write() as session:
-        return record(session, _unheard(session, facts), Occasion(at=now, actor="seed", kind="seed", reason="the catalogue's own data"))
+        return record(session, _unheard(session, facts), occasion)
 
 
 def _unheard(session: Session, facts: Changes) -> Changes:
