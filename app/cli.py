@@ -1,0 +1,188 @@
+"""The command line: one of the two places where the rooms are put together (the other is main.py)."""
+
+import json
+import sys
+from collections.abc import Callable
+from contextlib import AbstractContextManager, closing
+from difflib import get_close_matches
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, TextIO
+
+import typer
+
+from app.errors import InvalidInput, RigwiseError
+
+if TYPE_CHECKING:
+    from app.database import Database
+    from app.hardware import Catalogue, Gpu
+
+app = typer.Typer(
+    add_completion=False, pretty_exceptions_enable=False, help="Which machine a machine-learning job needs, and which one to buy."
+)  # fmt: skip
+
+Document = Annotated[Path | None, typer.Argument(help="JSON file; standard input where none is given.")]
+Batch = Annotated[bool, typer.Option("--batch", help="JSON Lines in, JSON Lines out, in the same order.")]
+LARGEST_DOCUMENT = 4 * 2**20  # bytes of one document
+
+
+def main() -> None:
+    """Runs the command line; every error that people can mend is one line on standard error and exit status 2."""
+    try:
+        app(standalone_mode=False)
+    except typer.Exit as leaving:
+        sys.exit(leaving.exit_code)
+    except RigwiseError as error:
+        sys.exit(_complain(str(error)))
+    except (typer.Abort, KeyboardInterrupt):
+        sys.exit(130)
+    except OSError as error:
+        sys.exit(_complain(f"{error.filename or 'file'}: {error.strerror or error}"))
+    except typer.TyperException as error:
+        sys.exit(_complain(str(error)))
+
+
+def _complain(message: str) -> int:
+    print(f"rigwise: {' '.join(message.split())}", file=sys.stderr)  # noqa: T201 - the command line speaks here
+    return 2
+
+
+@app.command()
+def estimate(
+    file: Document = None,
+    batch: Batch = False,
+    gpu: Annotated[str | None, typer.Option(help="Catalogue id of a GPU: adds the speed on it.")] = None,
+    gpus: Annotated[int, typer.Option(min=1, max=65_536, help="How many of that GPU.")] = 1,
+) -> None:
+    """Estimate what one workload needs."""
+    from app.estimation.service import estimate_document, speed_on
+
+    if gpu is None:
+        _answer(file, batch, estimate_document)
+        return
+    card = _gpu(gpu)
+    _answer(file, batch, lambda document: speed_on(document, card, gpus))
+
+
+@app.command()
+def advise(file: Document = None, batch: Batch = False) -> None:
+    """Advise on machines for one request: {"workload": ..., "limits": ...}."""
+    from app.advisor import advise as advise_on
+    from app.clock import today
+    from app.workloads import parse_request
+
+    catalogue = _catalogue()
+    day = today()
+    _answer(file, batch, lambda document: advise_on(parse_request(document), catalogue, today=day).to_json())
+
+
+@app.command()
+def serve(
+    host: str = "127.0.0.1",
+    port: Annotated[int, typer.Option(min=0, max=65_535)] = 8000,
+    workers: Annotated[int, typer.Option(min=1, max=64)] = 1,
+) -> None:
+    """Serve the web site and the API."""
+    import uvicorn
+
+    uvicorn.run("app.main:create_app", factory=True, host=host, port=port, workers=workers, server_header=False, access_log=False)
+
+
+@app.command()
+def migrate() -> None:
+    """Bring the database to the current schema."""
+    from app.catalogue.migrate import migrate as run
+    from app.settings import get_settings
+
+    run(get_settings().database_url)
+
+
+@app.command()
+def seed() -> None:
+    """Put the researched catalogue into the database; run again, it changes nothing."""
+    from app.catalogue.seed import seed as run
+    from app.clock import now
+
+    with _database() as database:
+        typer.echo(f"catalogue revision {run(database, now())}")
+
+
+@app.command()
+def check() -> None:
+    """Verify that the catalogue's history is complete and untouched."""
+    from app.catalogue.check import check as run
+
+    with _database() as database:
+        problems = run(database)
+    for problem in problems:
+        typer.echo(problem, err=True)
+    if problems:
+        raise typer.Exit(1)
+    typer.echo("the history is complete and untouched")
+
+
+def _database() -> "AbstractContextManager[Database]":
+    from app.database import Database
+    from app.settings import get_settings
+
+    return closing(Database(get_settings().database_url))
+
+
+def _catalogue() -> "Catalogue":
+    from app.catalogue.snapshot import CatalogueCache
+
+    with _database() as database:
+        return CatalogueCache(database).current()
+
+
+def _gpu(name: str) -> "Gpu":
+    gpus = _catalogue().gpus
+    if name not in gpus:
+        close = get_close_matches(name, gpus, n=3)
+        hint = f"; did you mean {', '.join(close)}?" if close else ""
+        raise InvalidInput(f"--gpu: there is no GPU '{name[:60]}' in the catalogue{hint}")
+    return gpus[name]
+
+
+def _answer(file: Path | None, batch: bool, answer: Callable[[object], dict[str, Any]]) -> None:
+    source = file.open(encoding="utf-8") if file else sys.stdin
+    with source:
+        if batch:
+            _answer_lines(source, answer)
+        else:
+            typer.echo(json.dumps(answer(_parsed(source.read(LARGEST_DOCUMENT + 1))), indent=2))
+
+
+def _answer_lines(lines: TextIO, answer: Callable[[object], dict[str, Any]]) -> None:
+    for line in lines:
+        if not line.strip():
+            continue
+        try:
+            result = answer(_parsed(line))
+        except RigwiseError as error:
+            result = {"error": problem(error)}
+        sys.stdout.write(json.dumps(result) + "\n")
+    sys.stdout.flush()
+
+
+def problem(error: RigwiseError) -> dict[str, Any]:
+    """The error as problem+json has it."""
+    fields = error.errors if isinstance(error, InvalidInput) else ()
+    return {
+        "title": error.title, "status": error.status, "detail": str(error),
+        "errors": [{"path": field.path, "message": field.message} for field in fields],
+    }  # fmt: skip
+
+
+def _parsed(text: str) -> object:
+    if len(text) > LARGEST_DOCUMENT:
+        raise InvalidInput(f"the document is longer than {LARGEST_DOCUMENT:,} characters")
+    try:
+        return json.loads(text)
+    except json.JSONDecodeError as error:
+        raise InvalidInput(f"this is not JSON: {error.msg} at line {error.lineno}, column {error.colno}") from None
+    except (ValueError, RecursionError):
+        raise InvalidInput("this JSON has numbers that are too long or nests too deeply") from None
+
+
+if __name__ == "__main__":
+    main()
