@@ -1,6 +1,6 @@
 """What every network offers: a loss for training and a forward pass for running, both over given input sizes."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import ClassVar
 
@@ -43,6 +43,14 @@ class Network(Module):
         """Parameters that one token passes through, None where it passes through all."""
         return None
 
+    def expert_parameters(self) -> int:
+        """Parameters of all experts of all layers, 0 in a dense network."""
+        return 0
+
+    def experts_active(self) -> float:
+        """Share of the experts that one token uses."""
+        return 1.0
+
     def blocks(self) -> Blocks | None:
         """The network's first row of blocks."""
         return next((part for _, part in self.named_modules() if isinstance(part, Blocks)), None)
@@ -55,6 +63,12 @@ class Network(Module):
     def heads_per_kv(self) -> int:
         """Query heads that share one key head."""
         return 1
+
+    def widths(self) -> tuple[int, int, int]:
+        """Hidden size, feed-forward width and attention heads of one block; the widest matrices where a network has no such notion."""
+        shapes = [p.shape for p in self.parameters() if len(p.shape) > 1]
+        widest = max((max(shape[:2]) for shape in shapes), default=1)
+        return widest, widest, 1
 
     def parameters_by_layer(self) -> Iterator[tuple[str, Parameter, range | None]]:
         """Every weight with its name and the indices of the blocks it stands for; None for weights outside the row of blocks."""
@@ -74,6 +88,11 @@ class Network(Module):
     def forward(self, tape: Tape, inputs: Inputs) -> Tensor:
         """The output of one forward pass without gradients."""
         raise NotImplementedError
+
+
+def block_kinds(layers: int, options: Options, kind: Callable[[int], object] = lambda layer: None) -> list[object]:
+    """The kind of each block in a row: blocks of equal `kind` on the same side of every boundary are traced as one."""
+    return [(kind(layer), *(layer >= bound for bound in options.split_at)) for layer in range(layers)]
 
 
 def indices(tape: Tape, *shape: int) -> Tensor:

@@ -124,11 +124,6 @@ class Estimate:
             "host_memory": self.host_memory.to_json(),
             "storage": self.storage.to_json(),
             "compute": self.compute.to_json(),
-            "findings": [finding_json(finding) for finding in self.findings],
+            "findings": [finding.to_json() for finding in self.findings],
             "version": {"estimator": ESTIMATOR_VERSION},
         }
-
-
-def finding_json(finding: Finding) -> dict[str, str]:
-    """The finding as the contract spells it."""
-    return {"severity": finding.severity, "code": finding.code, "message": finding.message, "remedy": finding.remedy}

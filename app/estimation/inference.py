@@ -1,7 +1,7 @@
 """Inference jobs: weights in their format, the cache by layer, and what the runtime needs to compute."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import cast
 
@@ -23,7 +23,7 @@ from app.tape.recorder import Category, Moment
 from app.tape.tensor import Tape
 from app.tape.trace import Trace, trace_forward
 from app.units import ceil_div, format_binary, round_up
-from app.workloads.inference import InferenceWorkload
+from app.workloads.inference import GpuLayers, InferenceWorkload
 
 COMPUTE_TYPES = {"fp32": FP32, "f32": FP32, "fp16": FP16, "f16": FP16}
 RUNTIME_RESIDUAL = Residual(0.05, 0.08, "measured")  # llama.cpp and vLLM logs, totals
@@ -64,6 +64,29 @@ class PreparedInference:
         workload = self.workload
         count = weight_bytes(self.network, workload.weight_format, group_size=workload.group_size, bits_per_weight=workload.bits_per_weight)
         return round(count * self.prepared.scale)
+
+    @cached_property
+    def weights_read(self) -> int:
+        """Bytes of weights that one decoded token reads: all but an untied table of input embeddings, of which it needs one row."""
+        tied = getattr(self.network, "tied", True)
+        table = 0 if tied else (self.network.vocabulary or 0) * self.network.widths()[0]
+        return round(self.weights * (1 - table / max(1, self.parameters.total)))
+
+    @property
+    def expert_bytes(self) -> int:
+        """Bytes of all experts."""
+        return round(self.weights * self.network.expert_parameters() / max(1, self.parameters.total))
+
+    @property
+    def gpu_share(self) -> float:
+        """Share of the layers, and of their cache, that lies on the GPU."""
+        layers, offload = self.network.layer_count(), self.workload.cpu_offload
+        return min(1.0, offload.gpu_layers / layers) if isinstance(offload, GpuLayers) and layers else 1.0
+
+    @property
+    def offloaded_bytes(self) -> int:
+        """Bytes of weights and cache that stay in system RAM."""
+        return round((self.weights + self.cache.bytes) * (1 - self.gpu_share))
 
     @cached_property
     def compute_type(self) -> DType:
@@ -132,7 +155,7 @@ class PreparedInference:
     def gpu_memory(self, spread: Sharding, gpu: Gpu | None = None) -> GpuMemory:
         """The ledger of the fullest GPU."""
         terms = self._traced_terms() if self.workload.runtime in TRACED else self._runtime_terms()
-        shared = [_shared(term, spread, self.network.layer_count()) for term in terms]
+        shared = [_shared(self._on_gpu(term), spread, self.network.layer_count()) for term in terms]
         allocated = sum(term.bytes for term in shared)
         extra = self._overheads(shared, spread, gpu)
         return GpuMemory(
@@ -141,6 +164,13 @@ class PreparedInference:
             interval=interval(allocated, sum(term.bytes for term in extra), self.residual),
             peak_phase="forward",
         )
+
+    def _on_gpu(self, term: Term) -> Term:
+        """A term's share that stays on the GPU when layers are kept in RAM."""
+        if self.gpu_share == 1.0 or term.key not in ("weights", "kv_cache"):
+            return term
+        formula = f"{term.formula}; {self.gpu_share:.0%} of the layers on the GPU"
+        return replace(term, bytes=round(term.bytes * self.gpu_share), formula=formula)
 
     def _traced_terms(self) -> list[Term]:
         """What is alive at the peak of the deciding pass, with the weights and the cache in their own formats."""
@@ -242,4 +272,4 @@ def _shared(term: Term, spread: Sharding, layers: int) -> Term:
         how = f"{ceil_div(layers, spread.pipeline)} of {layers} layers"
     else:
         count, how = ceil_div(term.bytes, parts), f"1 / {parts}"
-    return Term(key=term.key, label=term.label, bytes=count, formula=f"{term.formula}; {how} on this GPU", source=term.source)
+    return replace(term, bytes=count, formula=f"{term.formula}; {how} on this GPU")

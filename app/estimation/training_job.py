@@ -1,0 +1,187 @@
+"""A training job as the recommender asks it: its estimate as requested, and the best placement on any number of any GPU."""
+
+from functools import cached_property
+
+from app.estimation.checkpoints import checkpoint_bytes
+from app.estimation.estimate import Compute, Estimate, HostMemory, Storage
+from app.estimation.host_memory import HostJob, deep_learning_host_memory
+from app.estimation.job import Job, feasible_or_smallest
+from app.estimation.prepared_network import DEFAULT_IMAGE
+from app.estimation.sharding import offloaded_bytes
+from app.estimation.speed import DataFeed, TrainingPass, training_speed
+from app.estimation.storage import StorageJob, read_bytes_per_second, storage_need
+from app.estimation.strategies import training_strategies
+from app.estimation.support import training_unsupported
+from app.estimation.training import TracedTraining, requested_sharding
+from app.hardware import Gpu
+from app.placement import Placement, Sharding, Speed, Unplaceable
+from app.tape.recorder import Category
+from app.tape.trace import PRECISIONS
+from app.workloads.training import AdapterTuning, Parallelism, TrainingWorkload
+
+BYTES_PER_TOKEN = 4  # ids as stored by tokenizers' data sets (uint16 where the vocabulary allows it)
+BYTES_PER_PIXEL = 3 * 4  # a decoded image in fp32, three channels
+
+
+class TrainingJob(Job):
+    """One training workload, traced once."""
+
+    def __init__(self, workload: TrainingWorkload) -> None:
+        self.workload = workload
+        self.traced = TracedTraining(workload)
+
+    @property
+    def needs_gpu(self) -> bool:
+        """Unless the processor was chosen."""
+        return self.workload.device == "gpu"
+
+    @cached_property
+    def requested(self) -> Sharding:
+        """The sharding of the estimate: as asked, one GPU where that is left open."""
+        parallelism = self.workload.parallelism
+        return requested_sharding(parallelism) if isinstance(parallelism, Parallelism) else Sharding()
+
+    @cached_property
+    def estimate(self) -> Estimate:
+        """The estimate of the workload as it was written."""
+        traced, spread = self.traced, self.requested
+        step_units = traced.tokens_or_samples * self.workload.gradient_accumulation_steps * spread.data
+        return Estimate(
+            parameters=traced.parameters,
+            gpu_memory=traced.gpu_memory(spread) if self.needs_gpu else None,
+            host_memory=self.host_memory(spread),
+            storage=self.storage,
+            compute=Compute(
+                flops_per_step=traced.trace.flops * self.workload.gradient_accumulation_steps * spread.data,
+                tokens_or_samples_per_step=step_units,
+            ),
+            findings=traced.findings(),
+        )
+
+    def host_memory(self, spread: Sharding) -> HostMemory:
+        """System RAM with one process for each GPU."""
+        states = self.traced.trace.peak.bytes_by_category
+        return deep_learning_host_memory(
+            HostJob(
+                framework=self.workload.framework,
+                on_gpu=self.needs_gpu,
+                ranks=spread.gpus,
+                weights_file_bytes=self.model_file_bytes,
+                offloaded_bytes=offloaded_bytes(states[Category.OPTIMIZER_STATES], states[Category.WEIGHTS], self.gradient_bytes, spread),
+                compute_bytes=0 if self.needs_gpu else self.traced.trace.peak_bytes,
+                batch_bytes=self.traced.inputs.batch * self.sample_bytes,
+                data=self.workload.data,
+                checkpoint_bytes=self.checkpoint_bytes if spread.gpus > 1 and spread.zero_stage else 0,
+            )
+        )
+
+    @cached_property
+    def gradient_bytes(self) -> int:
+        """All gradients in the type they are exchanged in."""
+        return self.traced.parameters.trainable * PRECISIONS[self.workload.precision].weights.bytes
+
+    @cached_property
+    def sample_bytes(self) -> int:
+        """One sample as it is handed to the network."""
+        if self.traced.is_text:
+            return self.traced.inputs.sequence * BYTES_PER_TOKEN
+        height, width = self.traced.inputs.image or DEFAULT_IMAGE
+        return height * width * BYTES_PER_PIXEL * (self.traced.inputs.frames or 1)
+
+    @cached_property
+    def model_file_bytes(self) -> int:
+        """The weights as a file: 16 bits where training keeps 16, else 32; adapters start from a 16-bit base."""
+        adapters = isinstance(self.workload.tuning, AdapterTuning)
+        size = 2 if adapters else PRECISIONS[self.workload.precision].weights.bytes
+        return self.traced.parameters.total * size
+
+    @cached_property
+    def checkpoint_bytes(self) -> int:
+        """One checkpoint that training can resume from."""
+        return checkpoint_bytes(self.workload, self.traced.parameters)
+
+    @cached_property
+    def storage(self) -> Storage:
+        """Disks, with the reading rate of the fastest card left open."""
+        return storage_need(
+            StorageJob(
+                data=self.workload.data,
+                model_file_bytes=self.model_file_bytes,
+                checkpoint_bytes=self.checkpoint_bytes,
+                checkpoints_kept=self.workload.checkpoints.keep,
+                framework=self.workload.framework,
+            )
+        )
+
+    def place(self, gpu: Gpu | None, quantity: int) -> Placement | Unplaceable:
+        """The first strategy that fits the card, else the one that comes nearest."""
+        if not self.needs_gpu:
+            return self._on_processor() if gpu is None else Unplaceable(reason="this job was asked for on the processor", code="cpu")
+        if gpu is None:
+            return Unplaceable(reason="training this network needs a GPU", code="no_gpu")
+        unsupported = training_unsupported(self.workload, gpu)
+        if unsupported:
+            return unsupported
+        strategies = training_strategies(self.workload, quantity)
+        return feasible_or_smallest((self._placement(gpu, spread) for spread in strategies), gpu, quantity)
+
+    def _placement(self, gpu: Gpu, spread: Sharding) -> Placement:
+        memory = self.traced.gpu_memory(spread, gpu)
+        speed = self.speed(gpu, spread)
+        return Placement(
+            sharding=spread,
+            gpu_bytes=memory.required_bytes,
+            gpu_bytes_high=memory.interval.high_bytes,
+            host_bytes=self.host_memory(spread).required_bytes,
+            read_bytes_per_second=self._read_rate(speed),
+            speed=speed,
+        )
+
+    def _read_rate(self, speed: Speed) -> int:
+        samples = speed.samples_or_tokens_per_second or 0.0
+        if self.traced.is_text:
+            return int(samples * BYTES_PER_TOKEN)
+        return read_bytes_per_second(self.workload.data, samples, free_ram_bytes=0)
+
+    def _on_processor(self) -> Placement:
+        host = self.host_memory(Sharding())
+        return Placement(
+            sharding=Sharding(), gpu_bytes=0, gpu_bytes_high=0, host_bytes=host.required_bytes, read_bytes_per_second=0, speed=Speed()
+        )
+
+    def speed(self, gpu: Gpu, spread: Sharding) -> Speed:
+        """How fast the step runs there."""
+        return training_speed(self._pass, gpu, spread)
+
+    @cached_property
+    def _pass(self) -> TrainingPass:
+        workload, traced = self.workload, self.traced
+        hidden, _, _ = traced.network.widths()
+        quantized = isinstance(workload.tuning, AdapterTuning) and workload.tuning.method == "qlora"
+        return TrainingPass(
+            work=traced.trace.work,
+            units=traced.tokens_or_samples,
+            gradient_bytes=self.gradient_bytes,
+            weight_bytes=2 * traced.parameters.total if traced.workload.precision != "fp32" else 4 * traced.parameters.total,
+            precision=workload.precision,
+            accumulation=workload.gradient_accumulation_steps,
+            is_text=traced.is_text,
+            layers=max(1, traced.network.layer_count()),
+            hidden=hidden,
+            packed_weight_bytes=self.model_file_bytes // 4 if quantized else 0,
+            compiled=workload.compile,
+            framework=workload.framework,
+            feed=self._feed(),
+        )
+
+    def _feed(self) -> DataFeed:
+        data = self.workload.data
+        length = self.traced.inputs.sequence if self.traced.is_text else 1
+        size = data.bytes_per_sample or (data.bytes / data.samples if data.samples and data.bytes else None)
+        return DataFeed(
+            samples=data.samples * length if data.samples else None,
+            bytes_per_sample=size / length if size else None,
+            epochs=data.epochs,
+            loader_workers=data.loader_workers,
+            in_memory=data.loading == "in_memory",
+        )
