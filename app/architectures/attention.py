@@ -4,6 +4,7 @@ Sources: transformers/integrations/sdpa_attention.py, masking_utils.py.
 """
 
 from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 
 from app.architectures.cache import KvCache
 from app.tape import operators as op
@@ -14,33 +15,42 @@ from app.tape.tensor import Tensor
 Masks = Mapping[int | None, Tensor | None]  # by sliding window; None is full attention
 
 
-def attend(
-    query: Tensor,
-    key: Tensor,
-    value: Tensor,
-    mask: Tensor | None,
-    implementation: str,
-    *,
-    dropout: float = 0.0,
-    causal: bool = True,
-) -> Tensor:
-    """Attention by the chosen implementation: [batch, length, heads, size] from heads-first queries, keys and values."""
-    if implementation == "eager":
-        return op.eager_attention(query, key, value, mask=mask, dropout_probability=dropout)
-    return sdpa(query, key, value, mask, dropout=dropout, causal=causal)
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Attend:
+    """How a module attends: [batch, length, heads, size] from heads-first queries, keys, values and a mask.
 
+    `fp32_softmax` and `cast_back` say how its eager form treats the scores, see `op.eager_attention`; `heads_first` how its queries
+    lie in memory, see `op.scaled_dot_product_attention`.
+    """
 
-def sdpa(query: Tensor, key: Tensor, value: Tensor, mask: Tensor | None, *, dropout: float = 0.0, causal: bool = True) -> Tensor:
-    """PyTorch's fused attention. With a mask no kernel knows of head groups: one query is folded into them, else heads are repeated."""
-    batch, heads, length, size = query.shape
-    groups = heads // key.shape[1]
-    if groups > 1 and mask is not None:
-        if length == 1:
-            query = query.view(batch, key.shape[1], groups, size)
-        else:
-            key, value = op.repeat_heads(key, groups), op.repeat_heads(value, groups)
-    out = op.scaled_dot_product_attention(query, key, value, mask=mask, causal=causal and length > 1, dropout_probability=dropout)
-    return out.view(batch, length, heads, value.shape[-1])
+    implementation: str = "sdpa"
+    dropout: float = 0.0
+    causal: bool = True
+    fp32_softmax: bool = True
+    cast_back: bool = True
+    heads_first: bool = False
+
+    def __call__(self, query: Tensor, key: Tensor, value: Tensor, mask: Tensor | None) -> Tensor:
+        if self.implementation != "eager":
+            return self._fused(query, key, value, mask)
+        return op.eager_attention(
+            query, key, value, mask=mask, dropout_probability=self.dropout, fp32_softmax=self.fp32_softmax, cast_back=self.cast_back
+        )
+
+    def _fused(self, query: Tensor, key: Tensor, value: Tensor, mask: Tensor | None) -> Tensor:
+        """With a mask no kernel knows of head groups: one query is folded into them, for more the heads are repeated."""
+        batch, heads, length, size = query.shape
+        groups = heads // key.shape[1]
+        if groups > 1 and mask is not None:
+            if length == 1:
+                query = query.view(batch, key.shape[1], groups, size)
+            else:
+                key, value = op.repeat_heads(key, groups), op.repeat_heads(value, groups)
+        causal = self.causal and length > 1
+        out = op.scaled_dot_product_attention(
+            query, key, value, mask=mask, causal=causal, dropout_probability=self.dropout, heads_first=self.heads_first
+        )
+        return out.view(batch, length, heads, value.shape[-1])
 
 
 def causal_mask(x: Tensor, cache: KvCache | None, implementation: str, window: int | None = None) -> Tensor | None:

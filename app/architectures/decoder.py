@@ -7,10 +7,11 @@ long follows from the local variables of these functions.
 from dataclasses import dataclass
 from typing import ClassVar
 
-from app.architectures.attention import Masks, attend, causal_masks
+from app.architectures.activations import activate
+from app.architectures.attention import Attend, Masks, causal_masks
 from app.architectures.cache import CacheLayer, KvCache
 from app.architectures.language_head import LanguageModel
-from app.architectures.network import Inputs, Options, indices
+from app.architectures.network import Inputs, Options, block_kinds, indices
 from app.tape import operators as op
 from app.tape.dtypes import FP32
 from app.tape.modules import Blocks, Embedding, Linear, Module, RMSNorm
@@ -48,7 +49,8 @@ class Attention(Module):
     """Grouped-query self-attention with rotary positions."""
 
     def __init__(self, spec: DecoderSpec, options: Options, layer: int) -> None:
-        self.spec, self.options, self.layer, self.window = spec, options, layer, spec.window(layer)
+        self.spec, self.layer, self.window = spec, layer, spec.window(layer)
+        self.attend = Attend(implementation=options.attention)
         query, key = spec.heads * spec.head_size, spec.kv_heads * spec.head_size
         self.q_proj = Linear(spec.hidden, query, bias=spec.qkv_bias)
         self.k_proj = Linear(spec.hidden, key, bias=spec.qkv_bias)
@@ -65,7 +67,7 @@ class Attention(Module):
         query, key = op.rotary_embedding(query, *rotation), op.rotary_embedding(key, *rotation)
         if cache is not None:
             key, value = cache.update(self.layer, key, value, self.window)
-        out = attend(query, key, value, masks[self.window], self.options.attention)
+        out = self.attend(query, key, value, masks[self.window])
         return self.o_proj(out.view(batch, length, -1))
 
     def _heads(self, x: Tensor, norm: str) -> Tensor:
@@ -84,7 +86,7 @@ class GatedFeedForward(Module):
         self.activation = activation
 
     def __call__(self, x: Tensor) -> Tensor:
-        return self.down_proj(op.multiply(op.activation(self.gate_proj(x), self.activation), self.up_proj(x)))
+        return self.down_proj(op.multiply(activate(self.gate_proj(x), self.activation), self.up_proj(x)))
 
 
 class DecoderBlock(Module):
@@ -116,8 +118,7 @@ class Decoder(LanguageModel):
         super().__init__(spec.vocabulary, spec.hidden, tied=spec.tied, options=options)
         self.spec = spec
         self.embed_tokens = Embedding(spec.vocabulary, spec.hidden)
-        kinds = [(spec.window(layer), *(layer >= bound for bound in options.split_at)) for layer in range(spec.layers)]
-        self.layers = Blocks(kinds, lambda layer: DecoderBlock(spec, options, layer))
+        self.layers = Blocks(block_kinds(spec.layers, options, spec.window), lambda layer: DecoderBlock(spec, options, layer))
         self.norm = RMSNorm(spec.hidden)
         self.tie(self.embed_tokens)
 

@@ -1,7 +1,7 @@
 """The autograd graph: what each operator saves, and the order in which the backward pass runs and lets go.
 
 As PyTorch's engine does: nodes run when all their gradients have arrived, later-made nodes first; a node's saved tensors are dropped
-once its gradients are computed; a leaf takes its first gradient over and adds further ones in place.
+once its gradients are computed; a leaf that is used more than once (tied embeddings) waits for all its gradients too.
 Source: torch/csrc/autograd/engine.cpp (PyTorch 2.13).
 """
 
@@ -13,6 +13,7 @@ from app.tape.tensor import Meta, Shape, Storage, Tape, Tensor
 
 Gradients = Sequence[Tensor | None]
 Backward = Callable[[Tensor], Gradients]
+Pending = dict["Node | Tensor", Tensor]  # gradients that have arrived, by the node or leaf that waits for more
 
 
 class Node:
@@ -55,26 +56,28 @@ def backward(loss: Tensor) -> None:
         _propagate(root, {root: loss.tape.empty(loss.shape, loss.dtype)})
 
 
-def _propagate(root: Node, pending: dict[Node, Tensor]) -> None:
+def _propagate(root: Node, pending: Pending) -> None:
     waiting = _dependencies(root)
     ready: list[tuple[int, Node]] = [(-root.sequence, root)]
     while ready:
         node = heappop(ready)[1]
         edges, gradients = _run(node, pending)
         for index, target in enumerate(edges):
+            if target is None:
+                continue
             arriving, gradients[index] = gradients[index], None
-            if isinstance(target, Node):
-                if arriving is not None:
-                    _accumulate(pending, target, arriving)
-                waiting[target] -= 1
-                if not waiting[target]:
-                    heappush(ready, (-target.sequence, target))
-            elif target is not None and arriving is not None:
-                _accumulate_leaf(target, arriving)
+            if arriving is not None:
+                _accumulate(pending, target, arriving)
             del arriving
+            waiting[target] -= 1
+            if not waiting[target]:
+                if isinstance(target, Node):
+                    heappush(ready, (-target.sequence, target))
+                else:
+                    _settle(target, pending)
 
 
-def _run(node: Node, pending: dict[Node, Tensor]) -> tuple[list[Node | Tensor | None], list[Tensor | None]]:
+def _run(node: Node, pending: Pending) -> tuple[list[Node | Tensor | None], list[Tensor | None]]:
     gradients: list[Tensor | None] = [None] * len(node.edges)
     if node in pending and node.backward is not None:
         gradients = list(node.backward(pending.pop(node)))
@@ -83,21 +86,23 @@ def _run(node: Node, pending: dict[Node, Tensor]) -> tuple[list[Node | Tensor | 
     return edges, gradients
 
 
-def _dependencies(root: Node) -> dict[Node, int]:
-    counts: dict[Node, int] = {root: 0}
+def _dependencies(root: Node) -> dict[Node | Tensor, int]:
+    counts: dict[Node | Tensor, int] = {root: 0}
     stack = [root]
     while stack:
         for edge in stack.pop().edges:
+            if edge is None:
+                continue
+            if edge in counts:
+                counts[edge] += 1
+                continue
+            counts[edge] = 1
             if isinstance(edge, Node):
-                if edge in counts:
-                    counts[edge] += 1
-                else:
-                    counts[edge] = 1
-                    stack.append(edge)
+                stack.append(edge)
     return counts
 
 
-def _accumulate(pending: dict[Node, Tensor], target: Node, arriving: Tensor) -> None:
+def _accumulate(pending: Pending, target: Node | Tensor, arriving: Tensor) -> None:
     held = pending.get(target)
     if held is None:
         pending[target] = arriving
@@ -105,12 +110,14 @@ def _accumulate(pending: dict[Node, Tensor], target: Node, arriving: Tensor) -> 
         pending[target] = held.tape.empty(held.shape, held.dtype)
 
 
-def _accumulate_leaf(leaf: Tensor, arriving: Tensor) -> None:
-    if leaf.grad is not None:
-        return  # added in place
-    if arriving.storage is not None:
-        arriving.storage.becomes(Category.GRADIENTS)
-    leaf.grad = arriving
+def _settle(leaf: Tensor, pending: Pending) -> None:
+    """A leaf keeps the gradient that has come together; to an earlier micro-batch's it is added in place."""
+    gradient = pending.pop(leaf, None)
+    if gradient is None or leaf.grad is not None:
+        return
+    if gradient.storage is not None:
+        gradient.storage.becomes(Category.GRADIENTS)
+    leaf.grad = gradient
 
 
 def checkpoint(function: Callable[[Tensor], Tensor], x: Tensor) -> Tensor:

@@ -99,6 +99,10 @@ class Blocks(Module):
             yield from ((period.start + offset, period.times) for offset in range(len(period.blocks)))
 
     def __call__(self, x: Tensor, *args: object, checkpointed: bool = False) -> Tensor:
+        return self.run(x, *args, checkpointed=checkpointed)
+
+    def run(self, x: Tensor, *args: object, checkpointed: bool = False) -> Tensor:
+        """As calling it, but a first input that nobody else holds is let go after the first block, as in a loop written out."""
         for period in self.periods:
             x = BlockBoundary.enter(x, period.times) if period.times > 1 else x
             for block in period.blocks:

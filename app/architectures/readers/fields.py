@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
+from app.architectures.activations import NAMES as ACTIVATIONS
 from app.workloads.fields import invalid_field
 
 LARGEST_SIZE = 10**7  # of any hidden size, vocabulary or width
@@ -22,9 +23,18 @@ def integer(config: Mapping[str, Any], *names: str, default: int | None = None, 
     return value
 
 
-def layers(config: Mapping[str, Any], *names: str) -> int:
+def layers(config: Mapping[str, Any], *names: str, default: int | None = None) -> int:
     """A number of layers, bounded so that any estimate ends quickly."""
-    return integer(config, *names, largest=MOST_LAYERS)
+    return integer(config, *names, default=default, largest=MOST_LAYERS)
+
+
+def activation(config: Mapping[str, Any], *names: str, default: str) -> str:
+    """The name of an activation function. Raises InvalidInput where it is not known."""
+    name = next((name for name in names if config.get(name) is not None), names[0])
+    value = config.get(name) or default
+    if value not in ACTIVATIONS:
+        raise invalid_field(f"model.config.{name}", f"'{str(value)[:40]}' is not known; use one of {', '.join(sorted(ACTIVATIONS))}")
+    return str(value)
 
 
 def fraction(config: Mapping[str, Any], name: str, default: float) -> float:

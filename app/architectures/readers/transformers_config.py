@@ -5,6 +5,7 @@ from typing import Any
 
 from app.architectures.decoder import Decoder, DecoderSpec
 from app.architectures.network import Network, Options
+from app.architectures.readers import gpt
 from app.architectures.readers.fields import divides, flag, integer, layers
 
 Config = Mapping[str, Any]
@@ -46,8 +47,11 @@ def _qwen3(config: Config, options: Options) -> Network:
 
 
 BUILDERS: dict[str, Builder] = {
+    "gpt2": gpt.gpt2,
+    "gpt_neox": gpt.gpt_neox,
     "llama": _llama,
     "mistral": _llama,
+    "opt": gpt.opt,
     "qwen2": _qwen2,
     "qwen3": _qwen3,
 }

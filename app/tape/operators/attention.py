@@ -25,17 +25,27 @@ MASK_ROW = 16  # keys; the memory-efficient kernel reads masks in aligned rows
 
 
 def scaled_dot_product_attention(
-    q: Tensor, k: Tensor, v: Tensor, *, mask: Tensor | None = None, causal: bool = True, dropout_probability: float = 0.0
+    q: Tensor,
+    k: Tensor,
+    v: Tensor,
+    *,
+    mask: Tensor | None = None,
+    causal: bool = True,
+    dropout_probability: float = 0.0,
+    heads_first: bool = False,
 ) -> Tensor:
     """softmax(q k^T / sqrt(d)) v for q [batch, heads, length, d], k and v [batch, kv heads, length, d]; gives [batch, length, heads, d].
 
     Flash attention for 16-bit types without a mask; else the memory-efficient kernel where query and key heads are equally many;
-    else plain matrix products. A mask is boolean or additive, [batch or 1, heads or 1, length, keys].
+    else plain matrix products. A mask is boolean or additive, [batch or 1, heads or 1, length, keys]. `heads_first`: the queries lie
+    in memory as their shape says (after a concatenation), not as a projection leaves them; the flash kernel lays its output out
+    likewise, which costs a copy afterwards.
     """
     q, k, v = lower(q), lower(k), lower(v)
     size, grouped = q.shape[-1], q.shape[1] != k.shape[1]
     if q.dtype.half and mask is None and size <= FLASH_LARGEST_HEAD and v.shape[-1] == size:
-        return _fused((q, k, v), _flash_backward_workspace, causal)
+        out = _fused((q, k, v), _flash_backward_workspace, causal)
+        return contiguous(out) if heads_first else out
     bias = None if mask is None else _additive(mask, q.dtype)
     if not grouped and size % (8 if q.dtype.half else 4) == 0:
         return _fused((q, k, v), _efficient_backward_workspace, causal, bias)

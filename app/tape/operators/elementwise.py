@@ -86,8 +86,7 @@ def gelu_new(x: Tensor) -> Tensor:
     Under autocast the power runs in fp32 and everything after it follows.
     """
     half = scaled(x)
-    inner = scaled(add(x, scaled(power(raise_to_fp32(x)))))
-    return multiply(half, shifted(activation(inner, "tanh")))
+    return multiply(half, shifted(activation(scaled(add(x, scaled(power(raise_to_fp32(x))))), "tanh")))
 
 
 def power(x: Tensor) -> Tensor:

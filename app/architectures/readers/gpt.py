@@ -1,0 +1,85 @@
+"""Configurations of GPT-2, GPT-NeoX, OPT and their kin."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from app.architectures.gpt2 import Gpt2, Gpt2Spec
+from app.architectures.gpt_neox import GptNeoX, NeoXSpec
+from app.architectures.network import Network, Options
+from app.architectures.opt import Opt, OptSpec
+from app.architectures.readers.fields import activation, divides, flag, fraction, integer, layers
+
+Config = Mapping[str, Any]
+
+
+def gpt2(config: Config, options: Options) -> Network:
+    """GPT2Config."""
+    hidden, heads = integer(config, "n_embd", "hidden_size", default=768), integer(config, "n_head", "num_attention_heads", default=12)
+    divides("n_embd", hidden, heads, "n_head")
+    spec = Gpt2Spec(
+        vocabulary=integer(config, "vocab_size", default=50257),
+        positions=integer(config, "n_positions", "max_position_embeddings", default=1024),
+        hidden=hidden,
+        layers=layers(config, "n_layer", "num_hidden_layers", default=12),
+        heads=heads,
+        feed_forward=integer(config, "n_inner", default=4 * hidden),
+        activation=activation(config, "activation_function", default="gelu_new"),
+        embedding_dropout=fraction(config, "embd_pdrop", 0.1),
+        residual_dropout=fraction(config, "resid_pdrop", 0.1),
+        attention_dropout=fraction(config, "attn_pdrop", 0.1),
+        tied=flag(config, "tie_word_embeddings", True),
+    )
+    return Gpt2(spec, options)
+
+
+def gpt_neox(config: Config, options: Options) -> Network:
+    """GPTNeoXConfig; the share of each head that is turned is `rotary_pct` or, newer, part of `rope_parameters`."""
+    hidden, heads = integer(config, "hidden_size", default=6144), integer(config, "num_attention_heads", default=64)
+    head_size = divides("hidden_size", hidden, heads, "num_attention_heads")
+    spec = NeoXSpec(
+        vocabulary=integer(config, "vocab_size", default=50432),
+        hidden=hidden,
+        layers=layers(config, "num_hidden_layers", default=44),
+        heads=heads,
+        feed_forward=integer(config, "intermediate_size", default=4 * hidden),
+        rotary_size=int(head_size * turned_share(config, "rotary_pct", 0.25)),
+        activation=activation(config, "hidden_act", default="gelu"),
+        parallel=flag(config, "use_parallel_residual", True),
+        bias=flag(config, "attention_bias", True),
+        hidden_dropout=fraction(config, "hidden_dropout", 0.0),
+        attention_dropout=fraction(config, "attention_dropout", 0.0),
+        tied=flag(config, "tie_word_embeddings", False),
+    )
+    return GptNeoX(spec, options)
+
+
+def turned_share(config: Config, name: str, default: float) -> float:
+    """The share of each head that rotary positions turn."""
+    rope = config.get("rope_parameters")
+    if isinstance(rope, Mapping) and "partial_rotary_factor" in rope:
+        return fraction(rope, "partial_rotary_factor", default)
+    return fraction(config, name, default)
+
+
+def opt(config: Config, options: Options) -> Network:
+    """OPTConfig."""
+    hidden, heads = integer(config, "hidden_size", default=768), integer(config, "num_attention_heads", default=12)
+    divides("hidden_size", hidden, heads, "num_attention_heads")
+    spec = OptSpec(
+        vocabulary=integer(config, "vocab_size", default=50272),
+        positions=integer(config, "max_position_embeddings", default=2048),
+        embedding=integer(config, "word_embed_proj_dim", default=hidden),
+        hidden=hidden,
+        layers=layers(config, "num_hidden_layers", default=12),
+        heads=heads,
+        feed_forward=integer(config, "ffn_dim", default=4 * hidden),
+        activation=activation(config, "activation_function", default="relu"),
+        norm_first=flag(config, "do_layer_norm_before", True),
+        norm_affine=flag(config, "layer_norm_elementwise_affine", True),
+        final_norm=not flag(config, "_remove_final_layer_norm", False),
+        bias=flag(config, "enable_bias", True),
+        dropout=fraction(config, "dropout", 0.1),
+        attention_dropout=fraction(config, "attention_dropout", 0.0),
+        tied=flag(config, "tie_word_embeddings", True),
+    )
+    return Opt(spec, options)
