@@ -4,6 +4,7 @@ After Ronneberger et al. 2015 as usually written for PyTorch: padded convolution
 """
 
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import ClassVar
 
 from app.architectures.batch import held_indices
@@ -45,7 +46,7 @@ class UNet(ImageClassifier):
         refuse_checkpointing(options)
         self.channels, self.depth = spec.in_channels, spec.depth
         widths = [spec.base_channels * 2**level for level in range(spec.depth + 1)]
-        steps = list(zip(widths, widths[1:], strict=False))
+        steps = list(pairwise(widths))
         self.inc = double_convolution(spec.in_channels, widths[0])
         self.down = [Sequential(MaxPool(2, 2), double_convolution(upper, lower)) for upper, lower in steps]
         self.up = [TransposedConv2d(lower, upper, 2, Window(stride=2)) for upper, lower in reversed(steps)]

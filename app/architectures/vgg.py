@@ -1,4 +1,7 @@
-"""VGG, with and without batch norm. Written as timm 1.0.31 computes it (timm/models/vgg.py): the first two dense layers are convolutions."""
+"""VGG, with and without batch norm.
+
+Written as timm 1.0.31 computes it (timm/models/vgg.py): the first two dense layers are convolutions.
+"""
 
 from dataclasses import dataclass
 from typing import ClassVar
@@ -83,6 +86,4 @@ def _features(spec: VggSpec) -> list[Module]:
 
 
 _DEPTHS = {11: (1, 1, 2, 2, 2), 13: (2, 2, 2, 2, 2), 16: (2, 2, 3, 3, 3), 19: (2, 2, 4, 4, 4)}
-SPECS = {
-    f"vgg{layers}{suffix}": VggSpec(depths=depths, norm=norm) for layers, depths in _DEPTHS.items() for suffix, norm in (("", False), ("_bn", True))
-}  # fmt: skip
+SPECS = {f"vgg{layers}{suffix}": VggSpec(depths=depths, norm=bool(suffix)) for layers, depths in _DEPTHS.items() for suffix in ("", "_bn")}

@@ -1,0 +1,86 @@
+"""A recurrent language model: embedding, LSTM layers, a linear layer over the vocabulary; dropout between all of them."""
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+from app.architectures.batch import held_indices
+from app.architectures.image_classifier import refuse_checkpointing
+from app.architectures.network import Inputs, Network, Options
+from app.tape import operators as op
+from app.tape.modules import Embedding, Linear, Module
+from app.tape.operators import CELLS, CellWeights
+from app.tape.tensor import Parameter, Tape, Tensor
+
+DEFAULT_DROPOUT = 0.5
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LstmSpec:
+    """Sizes of a recurrent language model. The defaults are the medium model of Zaremba et al. 2014."""
+
+    vocabulary: int = 10_000
+    embedding_size: int = 650
+    hidden_size: int = 650
+    layers: int = 2
+    dropout: float = DEFAULT_DROPOUT
+
+
+class RecurrentCell(Module):
+    """Weights of one recurrent layer and direction, as torch.nn.LSTM, GRU and RNN keep them."""
+
+    def __init__(self, kind: str, inputs: int, hidden: int) -> None:
+        self.cell = CELLS[kind]
+        gates = self.cell.gates * hidden
+        self.weight_ih, self.weight_hh = Parameter(gates, inputs), Parameter(gates, hidden)
+        self.bias_ih, self.bias_hh = Parameter(gates), Parameter(gates)
+
+    def __call__(self, x: Tensor) -> Tensor:
+        return op.recurrent_layer(x, CellWeights(self.weight_ih, self.weight_hh, self.bias_ih, self.bias_hh), self.cell)
+
+
+class Recurrent(Module):
+    """Recurrent layers one on the other, with dropout between them, over [batch, length, inputs]."""
+
+    def __init__(self, kind: str, sizes: tuple[int, int], *, layers: int = 1, dropout: float = 0.0, bidirectional: bool = False) -> None:
+        inputs, hidden = sizes
+        self.dropout = dropout
+        directions = 2 if bidirectional else 1
+        widths = [inputs, *[hidden * directions] * (layers - 1)]
+        self.layers = [[RecurrentCell(kind, width, hidden) for _ in range(directions)] for width in widths]
+        self.cells = [cell for layer in self.layers for cell in layer]
+
+    def __call__(self, x: Tensor) -> Tensor:
+        for index, directions in enumerate(self.layers):
+            x = op.dropout(x, self.dropout) if index else x
+            outputs = [cell(x) for cell in directions]
+            x = op.concatenate(outputs, axis=2) if len(outputs) > 1 else outputs[0]
+            del outputs
+        return x
+
+
+class LstmLanguageModel(Network):
+    """Next-token prediction with an LSTM."""
+
+    family: ClassVar[str] = "recurrent"
+
+    def __init__(self, spec: LstmSpec, options: Options) -> None:
+        refuse_checkpointing(options)
+        self.vocabulary, self.dropout = spec.vocabulary, spec.dropout
+        self.emb = Embedding(spec.vocabulary, spec.embedding_size)
+        self.rnn = Recurrent("lstm", (spec.embedding_size, spec.hidden_size), layers=spec.layers, dropout=spec.dropout)
+        self.out = Linear(spec.hidden_size, spec.vocabulary)
+
+    def logits(self, tokens: Tensor) -> Tensor:
+        """Scores of the next token at every position, [batch, length, vocabulary]."""
+        x = self.rnn(op.dropout(self.emb(tokens), self.dropout))
+        x = op.dropout(x, self.dropout)
+        return self.out(op.contiguous(x))
+
+    def loss(self, tape: Tape, inputs: Inputs) -> Tensor:
+        """Mean cross-entropy over all positions."""
+        tokens, labels = (held_indices(tape, inputs.batch, inputs.sequence) for _ in range(2))
+        return op.cross_entropy(self.logits(tokens).flatten(0, 1), labels)
+
+    def forward(self, tape: Tape, inputs: Inputs) -> Tensor:
+        """Scores without gradients."""
+        return self.logits(held_indices(tape, inputs.batch, inputs.sequence))
