@@ -2,10 +2,10 @@
 
 from dataclasses import dataclass
 
-from app.estimation.speed.devices import device_class, matrix_flops, memory_bytes_per_second
+from app.estimation.speed.devices import device_class, half_flops, matrix_flops, memory_bytes_per_second, quantized_flops
 from app.estimation.speed.interconnect import all_reduce_seconds, send_seconds
 from app.estimation.speed.passes import InferencePass
-from app.estimation.speed.runtimes import DEFAULT, RUNTIMES, FormatCost, Runtime, format_cost
+from app.estimation.speed.runtimes import DEFAULT, EAGER_LAYER_US, RUNTIMES, FormatCost, Runtime, format_cost
 from app.hardware import Gpu
 
 MICRO = 1e-6
@@ -13,8 +13,9 @@ GIGA = 1e9
 HALF_BYTES = 2
 FLOPS_PER_WEIGHT = 2
 TENSOR_EXCHANGES = 2  # all-reduces of one block: after attention and after the feed-forward
+CACHE_SHARE = 0.85  # of the bandwidth when attention reads the cache: long contiguous rows
 HOST_SHARE = 0.65  # of the RAM's bandwidth that layers left on the processor reach
-BATCHED_SHARE = 0.45  # of the matrix rate in decoding steps of many sequences
+BATCHED_SHARE = 0.6  # of the matrix rate in decoding steps of many sequences
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -60,12 +61,12 @@ def decode_step(job: InferencePass, gpu: Gpu, split: Split) -> StepSeconds:
     """Seconds of one step that gives every sequence one token."""
     runtime, cost = RUNTIMES.get(job.runtime, DEFAULT), format_cost(job.weight_format)
     on_gpu = max(0, _weight_bytes(job) - job.offloaded_bytes)
-    reading = on_gpu / split.tensor / (_weight_share(gpu, runtime, cost, job) * memory_bytes_per_second(gpu))
-    cache = job.sequences * _cache_bytes(job) / split.tensor / (device_class(gpu).decode * memory_bytes_per_second(gpu))
+    reading = on_gpu / split.tensor / (_weight_share(gpu, cost, job) * memory_bytes_per_second(gpu))
+    cache = job.sequences * _cache_bytes(job) / split.tensor / (CACHE_SHARE * memory_bytes_per_second(gpu))
     flops = FLOPS_PER_WEIGHT * job.active_parameters * job.sequences / split.tensor
-    computing = flops / (BATCHED_SHARE * matrix_flops(gpu, cost.product))
+    computing = flops / (BATCHED_SHARE * product_flops(gpu, runtime, cost))
     device = max(reading, computing) + cache
-    fixed = job.layers * (runtime.layer_us + cost.layer_us) * MICRO
+    fixed = _fixed_seconds(job, gpu, runtime, cost, split)
     if runtime.eager or cost.eager:
         fixed = max(0.0, fixed - device)
     return StepSeconds(
@@ -75,6 +76,14 @@ def decode_step(job: InferencePass, gpu: Gpu, split: Split) -> StepSeconds:
         host=job.offloaded_bytes / (HOST_SHARE * job.host_bandwidth_gb_s * GIGA),
         exchange=_exchange(job, gpu, split),
     )
+
+
+def _fixed_seconds(job: InferencePass, gpu: Gpu, runtime: Runtime, cost: FormatCost, split: Split) -> float:
+    """Fixed cost of all blocks. That of eager code is the host's, whatever the card."""
+    on_host = runtime.eager or cost.eager
+    layer_us = max(runtime.layer_us, EAGER_LAYER_US) if on_host else runtime.layer_us * device_class(gpu).fixed_cost
+    spread = split.stages > 1 or job.offloaded_bytes > 0
+    return job.layers * (layer_us + cost.layer_us + (runtime.stage_us if spread else 0.0)) * MICRO
 
 
 def _weight_bytes(job: InferencePass) -> float:
@@ -88,8 +97,17 @@ def _cache_bytes(job: InferencePass) -> float:
     return job.kv_bytes_per_position * (min(job.prompt_tokens, job.context) + job.context) / 2
 
 
-def _weight_share(gpu: Gpu, runtime: Runtime, cost: FormatCost, job: InferencePass) -> float:
-    return device_class(gpu).decode * runtime.decode_share * cost.runtimes.get(job.runtime, cost.share)
+def product_flops(gpu: Gpu, runtime: Runtime, cost: FormatCost) -> float:
+    """Matrix rate at which products with weights of this format run, FLOP/s."""
+    if cost.product == "packed":
+        return quantized_flops(gpu, fp16_accumulation=runtime.fp16_accumulation)
+    if cost.product == "fp16":
+        return half_flops(gpu, bf16=False, fp16_accumulation=runtime.fp16_accumulation)
+    return matrix_flops(gpu, cost.product)
+
+
+def _weight_share(gpu: Gpu, cost: FormatCost, job: InferencePass) -> float:
+    return device_class(gpu).decode * cost.runtimes.get(job.runtime, cost.share)
 
 
 def _exchange(job: InferencePass, gpu: Gpu, split: Split) -> float:

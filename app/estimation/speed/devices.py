@@ -22,21 +22,85 @@ class DeviceClass:
     attention: float  # fused attention kernels
     bandwidth: float  # elementwise, normalization, optimizer: streams of large tensors
     decode: float  # matrix-vector products of decoding, 16-bit weights
+    prefill: float  # prompt processing: factor on the share of the matrix rate that a runtime reaches
+    fixed_cost: float  # factor on a runtime's fixed cost of a block: wide cards wait longer for small kernels
     host_launch_us: float  # of one operator of an eager framework, on the host that such a card usually sits in
 
 
-HBM = DeviceClass(name="NVIDIA with HBM", matmul=0.68, convolution=0.55, attention=0.45, bandwidth=0.75, decode=0.78, host_launch_us=7.0)
+HBM = DeviceClass(
+    name="NVIDIA with HBM",
+    matmul=0.68,
+    convolution=0.55,
+    attention=0.45,
+    bandwidth=0.75,
+    decode=0.78,
+    prefill=1.0,
+    fixed_cost=1.9,
+    host_launch_us=7,
+)
 GDDR = DeviceClass(
-    name="NVIDIA with GDDR and tensor cores", matmul=0.75, convolution=0.6, attention=0.5, bandwidth=0.85, decode=0.92, host_launch_us=6.0
-)
+    name="NVIDIA with GDDR and tensor cores", matmul=0.75, convolution=0.6, attention=0.5, bandwidth=0.85, decode=0.9, prefill=1.0,
+    fixed_cost=1.0, host_launch_us=6,
+)  # fmt: skip
 OLD = DeviceClass(
-    name="NVIDIA without tensor cores", matmul=0.75, convolution=0.6, attention=0.4, bandwidth=0.75, decode=0.8, host_launch_us=8.0
+    name="NVIDIA without tensor cores", matmul=0.75, convolution=0.6, attention=0.4, bandwidth=0.75, decode=0.8, prefill=0.6,
+    fixed_cost=1.5, host_launch_us=8,
+)  # fmt: skip
+CDNA = DeviceClass(
+    name="AMD Instinct",
+    matmul=0.45,
+    convolution=0.35,
+    attention=0.3,
+    bandwidth=0.65,
+    decode=0.6,
+    prefill=0.7,
+    fixed_cost=2.0,
+    host_launch_us=9,
 )
-CDNA = DeviceClass(name="AMD Instinct", matmul=0.45, convolution=0.35, attention=0.3, bandwidth=0.65, decode=0.6, host_launch_us=9.0)
-RDNA = DeviceClass(name="AMD Radeon", matmul=0.45, convolution=0.35, attention=0.25, bandwidth=0.75, decode=0.75, host_launch_us=9.0)
-APPLE = DeviceClass(name="Apple silicon", matmul=0.65, convolution=0.45, attention=0.35, bandwidth=0.8, decode=0.87, host_launch_us=10.0)
-XE = DeviceClass(name="Intel Arc", matmul=0.4, convolution=0.3, attention=0.25, bandwidth=0.65, decode=0.55, host_launch_us=10.0)
-MATRIX = DeviceClass(name="TPU and Gaudi", matmul=0.55, convolution=0.45, attention=0.4, bandwidth=0.7, decode=0.65, host_launch_us=5.0)
+RDNA = DeviceClass(
+    name="AMD Radeon",
+    matmul=0.45,
+    convolution=0.35,
+    attention=0.25,
+    bandwidth=0.75,
+    decode=0.75,
+    prefill=1.1,
+    fixed_cost=1.2,
+    host_launch_us=9,
+)
+APPLE = DeviceClass(
+    name="Apple silicon",
+    matmul=0.65,
+    convolution=0.45,
+    attention=0.35,
+    bandwidth=0.8,
+    decode=0.87,
+    prefill=1.55,
+    fixed_cost=1.5,
+    host_launch_us=10,
+)
+XE = DeviceClass(
+    name="Intel Arc",
+    matmul=0.4,
+    convolution=0.3,
+    attention=0.25,
+    bandwidth=0.65,
+    decode=0.55,
+    prefill=0.6,
+    fixed_cost=2.0,
+    host_launch_us=10,
+)
+MATRIX = DeviceClass(
+    name="TPU and Gaudi",
+    matmul=0.55,
+    convolution=0.45,
+    attention=0.4,
+    bandwidth=0.7,
+    decode=0.65,
+    prefill=1.0,
+    fixed_cost=2.0,
+    host_launch_us=5,
+)
 
 _BY_VENDOR = {"apple": APPLE, "intel": XE, "google": MATRIX}
 
@@ -98,6 +162,16 @@ def matrix_flops(gpu: Gpu, dtype: str) -> float:
     if dtype == "int8":
         return gpu.int8_tops * TERA if gpu.int8_tops else half_flops(gpu, bf16=False)
     return half_flops(gpu, bf16=dtype == "bf16")
+
+
+def quantized_flops(gpu: Gpu, *, fp16_accumulation: bool) -> float:
+    """Matrix rate for products with packed weights, FLOP/s.
+
+    Tensor cores run them in 16 bits; cards without multiply 8-bit integers, four at a time (dp4a, Pascal and later; llama.cpp's MMQ).
+    """
+    if device_class(gpu) is OLD:
+        return gpu.int8_tops * TERA if gpu.int8_tops else 4 * vector_flops(gpu)
+    return half_flops(gpu, bf16=False, fp16_accumulation=fp16_accumulation)
 
 
 def memory_bytes_per_second(gpu: Gpu) -> float:

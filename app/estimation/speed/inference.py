@@ -41,7 +41,7 @@ def _text_speed(job: InferencePass, gpu: Gpu, split: Split) -> Speed:
 
 def _forward_speed(job: InferencePass, gpu: Gpu, quantity: int) -> Speed:
     """Batches are spread over the cards; each runs the whole network."""
-    rates = Rates(gpu=gpu, precision=format_cost(job.weight_format).product)
+    rates = Rates(gpu=gpu, precision=forward_precision(job.weight_format))
     one = seconds(job.work, (Phase.SETUP, Phase.FORWARD), rates)
     elapsed = one.elapsed * job.passes
     return Speed(
@@ -51,3 +51,9 @@ def _forward_speed(job: InferencePass, gpu: Gpu, quantity: int) -> Speed:
         basis=basis(gpu, "prefill"),
         bottleneck=one.bottleneck,
     )
+
+
+def forward_precision(weight_format: str) -> str:
+    """Precision of a forward pass over weights of this format: packed ones are unpacked to 16 bits."""
+    product = format_cost(weight_format).product
+    return "fp16" if product == "packed" else product

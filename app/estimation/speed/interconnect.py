@@ -41,8 +41,10 @@ def link(gpu: Gpu, gpus: int) -> Link:
 
 
 def all_reduce_seconds(count: float, gpu: Gpu, gpus: int) -> float:
-    """Sum of `count` bytes over all cards, on all cards: each sends and receives 2 (n - 1) / n of them."""
-    return 2 * gather_seconds(count, gpu, gpus)
+    """Sum of `count` bytes over all cards, on all cards: 2 (n - 1) / n of them pass every link."""
+    if gpus < 2:
+        return 0.0
+    return 2 * gather_seconds(count, gpu, gpus) - link(gpu, gpus).latency_s
 
 
 def gather_seconds(count: float, gpu: Gpu, gpus: int) -> float:
