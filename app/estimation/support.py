@@ -39,7 +39,7 @@ def _bitsandbytes(workload: TrainingWorkload) -> bool:
 TRAINING_RULES = (
     Rule(
         "vendor",
-        lambda w, g: g.vendor not in TRAINING_VENDORS,
+        lambda _w, g: g.vendor not in TRAINING_VENDORS,
         "{gpu} has no training software of the breadth this job needs (CUDA or ROCm)",
     ),
     Rule(

@@ -114,10 +114,11 @@ class TracedTraining:
         weights = PRECISIONS[workload.precision].weights
         states = RULES[workload.optimizer].states
         trained = format_count(counts.trainable)
+        element = next(p.dtype.bytes for p in self.network.parameters() if p.requires_grad)
         notes = {
             Category.WEIGHTS: f"{counts.total:,} parameters x {weights.bytes} B ({weights.name})",
-            Category.OPTIMIZER_STATES: f"{workload.optimizer}: {states} states x {trained} trained parameters x {weights.bytes} B",
-            Category.GRADIENTS: f"{trained} trained parameters x {weights.bytes} B, as far as backward has come",
+            Category.OPTIMIZER_STATES: f"{workload.optimizer}: {states} states x {trained} trained parameters x {element} B",
+            Category.GRADIENTS: f"{trained} trained parameters x {element} B, as far as backward has come",
             Category.ACTIVATIONS: f"{inputs.batch} x {inputs.sequence} tokens" if self.is_text else f"{inputs.batch} samples",
         }
         if isinstance(workload.tuning, AdapterTuning) and workload.tuning.method == "qlora":
