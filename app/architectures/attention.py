@@ -12,12 +12,15 @@ from app.tape.dtypes import BOOL
 from app.tape.recorder import Category
 from app.tape.tensor import Tensor
 
+Attended = tuple[Tensor, Tensor | None]  # the output and, of eager attention, its weights
 Masks = Mapping[int | None, Tensor | None]  # by sliding window; None is full attention
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Attend:
     """How a module attends: [batch, length, heads, size] from heads-first queries, keys, values and a mask.
+
+    Eager attention gives its weights too; as in the reference, they live as long as a caller's local variable holds them.
 
     `fp32_softmax` and `cast_back` say how its eager form treats the scores, see `op.eager_attention`; `heads_first` how its queries
     lie in memory, see `op.scaled_dot_product_attention`.
@@ -30,9 +33,9 @@ class Attend:
     cast_back: bool = True
     heads_first: bool = False
 
-    def __call__(self, query: Tensor, key: Tensor, value: Tensor, mask: Tensor | None) -> Tensor:
+    def __call__(self, query: Tensor, key: Tensor, value: Tensor, mask: Tensor | None) -> Attended:
         if self.implementation != "eager":
-            return self._fused(query, key, value, mask)
+            return self._fused(query, key, value, mask), None
         return op.eager_attention(
             query, key, value, mask=mask, dropout_probability=self.dropout, fp32_softmax=self.fp32_softmax, cast_back=self.cast_back
         )

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 from app.architectures.activations import activate
-from app.architectures.attention import Attend, Masks, causal_masks
+from app.architectures.attention import Attend, Attended, Masks, causal_masks
 from app.architectures.cache import CacheLayer, KvCache
 from app.architectures.language_head import LanguageModel
 from app.architectures.network import Inputs, Options, block_kinds, indices
@@ -59,7 +59,7 @@ class Attention(Module):
         if spec.head_norms:
             self.q_norm, self.k_norm = RMSNorm(spec.head_size), RMSNorm(spec.head_size)
 
-    def __call__(self, x: Tensor, rotation: Rotation, masks: Masks, cache: KvCache | None) -> Tensor:
+    def __call__(self, x: Tensor, rotation: Rotation, masks: Masks, cache: KvCache | None) -> Attended:
         batch, length, _ = x.shape
         query = self._heads(self.q_proj(x), "q_norm")
         key = self._heads(self.k_proj(x), "k_norm")
@@ -67,8 +67,8 @@ class Attention(Module):
         query, key = op.rotary_embedding(query, *rotation), op.rotary_embedding(key, *rotation)
         if cache is not None:
             key, value = cache.update(self.layer, key, value, self.window)
-        out = self.attend(query, key, value, masks[self.window])
-        return self.o_proj(out.view(batch, length, -1))
+        out, weights = self.attend(query, key, value, masks[self.window])
+        return self.o_proj(out.view(batch, length, -1)), weights
 
     def _heads(self, x: Tensor, norm: str) -> Tensor:
         batch, length, width = x.shape
@@ -101,7 +101,7 @@ class DecoderBlock(Module):
     def __call__(self, x: Tensor, rotation: Rotation, masks: Masks, cache: KvCache | None) -> Tensor:
         residual = x
         x = self.input_layernorm(x)
-        x = self.self_attn(x, rotation, masks, cache)
+        x, _ = self.self_attn(x, rotation, masks, cache)
         x = op.add(residual, x)
         residual = x
         x = self.post_attention_layernorm(x)

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 from app.architectures.activations import activate
-from app.architectures.attention import Attend, causal_mask
+from app.architectures.attention import Attend, Attended, causal_mask
 from app.architectures.cache import CacheLayer, KvCache
 from app.architectures.language_head import LanguageModel
 from app.architectures.network import Inputs, Options, block_kinds, indices
@@ -44,14 +44,14 @@ class Attention(Module):
         self.c_attn = Linear(spec.hidden, 3 * spec.hidden)
         self.c_proj = Linear(spec.hidden, spec.hidden)
 
-    def __call__(self, x: Tensor, mask: Tensor | None, cache: KvCache | None) -> Tensor:
+    def __call__(self, x: Tensor, mask: Tensor | None, cache: KvCache | None) -> Attended:
         query, key, value = op.split(self.c_attn(x), (self.spec.hidden,) * 3)
         query, key, value = self._heads(query), self._heads(key), self._heads(value)
         if cache is not None:
             key, value = cache.update(self.layer, key, value)
-        out = self.attend(query, key, value, mask)
+        out, weights = self.attend(query, key, value, mask)
         out = self.c_proj(out.flatten(2))
-        return op.dropout(out, self.spec.residual_dropout)
+        return op.dropout(out, self.spec.residual_dropout), weights
 
     def _heads(self, x: Tensor) -> Tensor:
         return x.view(*x.shape[:2], self.spec.heads, self.spec.head_size).transpose(1, 2)
@@ -84,7 +84,7 @@ class Block(Module):
     def __call__(self, x: Tensor, mask: Tensor | None, cache: KvCache | None) -> Tensor:
         residual = x
         x = self.ln_1(x)
-        attended = self.attn(x, mask, cache)
+        attended, _ = self.attn(x, mask, cache)
         x = op.add(attended, residual)
         residual = x
         x = self.ln_2(x)

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 from app.architectures.activations import activate
-from app.architectures.attention import Attend, causal_mask
+from app.architectures.attention import Attend, Attended, causal_mask
 from app.architectures.cache import CacheLayer, KvCache
 from app.architectures.language_head import LanguageModel
 from app.architectures.network import Inputs, Options, block_kinds, indices
@@ -46,15 +46,15 @@ class Attention(Module):
         self.query_key_value = Linear(spec.hidden, 3 * spec.hidden, bias=spec.bias)
         self.dense = Linear(spec.hidden, spec.hidden, bias=spec.bias)
 
-    def __call__(self, x: Tensor, turn: Rotation, mask: Tensor | None, cache: KvCache | None) -> Tensor:
+    def __call__(self, x: Tensor, turn: Rotation, mask: Tensor | None, cache: KvCache | None) -> Attended:
         size = self.spec.head_size
         fused = self.query_key_value(x).view(*x.shape[:2], self.spec.heads, 3 * size).transpose(1, 2)
         query, key, value = op.split(fused, (size,) * 3)
         query, key = op.partial_rotary_embedding(query, *turn), op.partial_rotary_embedding(key, *turn)
         if cache is not None:
             key, value = cache.update(self.layer, key, value)
-        out = self.attend(query, key, value, mask)
-        return self.dense(out.flatten(2))
+        out, weights = self.attend(query, key, value, mask)
+        return self.dense(out.flatten(2)), weights
 
 
 class FeedForward(Module):
@@ -82,7 +82,7 @@ class Block(Module):
         self.mlp = FeedForward(spec)
 
     def __call__(self, x: Tensor, turn: Rotation, mask: Tensor | None, cache: KvCache | None) -> Tensor:
-        attended = self.attention(self.input_layernorm(x), turn, mask, cache)
+        attended, _ = self.attention(self.input_layernorm(x), turn, mask, cache)
         attended = op.dropout(attended, self.spec.hidden_dropout)
         if not self.spec.parallel:
             attended = op.add(attended, x)

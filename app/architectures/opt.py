@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 from app.architectures.activations import activate
-from app.architectures.attention import Attend, causal_mask
+from app.architectures.attention import Attend, Attended, causal_mask
 from app.architectures.cache import CacheLayer, KvCache
 from app.architectures.language_head import LanguageModel
 from app.architectures.network import Inputs, Options, block_kinds, indices
@@ -53,13 +53,13 @@ class Attention(Module):
         self.q_proj = Linear(spec.hidden, spec.hidden, bias=spec.bias)
         self.out_proj = Linear(spec.hidden, spec.hidden, bias=spec.bias)
 
-    def __call__(self, x: Tensor, mask: Tensor | None, cache: KvCache | None) -> Tensor:
+    def __call__(self, x: Tensor, mask: Tensor | None, cache: KvCache | None) -> Attended:
         query = self._heads(op.scaled(self.q_proj(x)))
         key, value = self._heads(self.k_proj(x)), self._heads(self.v_proj(x))
         if cache is not None:
             key, value = cache.update(self.layer, key, value)
-        out = self.attend(query, key, value, mask)
-        return self.out_proj(out.flatten(2))
+        out, weights = self.attend(query, key, value, mask)
+        return self.out_proj(out.flatten(2)), weights
 
     def _heads(self, x: Tensor) -> Tensor:
         return x.view(*x.shape[:2], self.spec.heads, self.spec.head_size).transpose(1, 2)
@@ -80,7 +80,7 @@ class Block(Module):
         first = self.spec.norm_first
         residual = x
         x = self.self_attn_layer_norm(x) if first else x
-        x = self.self_attn(x, mask, cache)
+        x, _ = self.self_attn(x, mask, cache)
         x = op.dropout(x, self.spec.dropout)
         x = op.add(residual, x)
         x = x if first else self.self_attn_layer_norm(x)

@@ -5,7 +5,7 @@ from typing import Any
 
 from app.architectures.decoder import Decoder, DecoderSpec
 from app.architectures.network import Network, Options
-from app.architectures.readers import gpt
+from app.architectures.readers import encoders, gpt
 from app.architectures.readers.fields import divides, flag, integer, layers
 
 Config = Mapping[str, Any]
@@ -47,6 +47,10 @@ def _qwen3(config: Config, options: Options) -> Network:
 
 
 BUILDERS: dict[str, Builder] = {
+    "bert": encoders.bert,
+    "camembert": encoders.roberta,
+    "distilbert": encoders.distilbert,
+    "electra": encoders.electra,
     "gpt2": gpt.gpt2,
     "gpt_neox": gpt.gpt_neox,
     "llama": _llama,
@@ -54,4 +58,6 @@ BUILDERS: dict[str, Builder] = {
     "opt": gpt.opt,
     "qwen2": _qwen2,
     "qwen3": _qwen3,
+    "roberta": encoders.roberta,
+    "xlm-roberta": encoders.roberta,
 }

@@ -157,9 +157,10 @@ def eager_attention(
     dropout_probability: float,
     fp32_softmax: bool = True,
     cast_back: bool = True,
-) -> Tensor:
+) -> tuple[Tensor, Tensor]:
     """Attention written out in matrix products, as transformers' eager implementations: scaled, masked, softmax, dropout.
 
+    Gives the output [batch, length, heads, size] and the attention weights, which callers there hold on to.
     `fp32_softmax`: the softmax is asked for in fp32 rather than in the type of the scores (or what autocast makes of it);
     `cast_back`: its result is then cast to the type of the queries.
     """
@@ -172,7 +173,7 @@ def eager_attention(
     weights = cast(weights, q.dtype) if cast_back else weights
     del scores
     weights = dropout(weights, dropout_probability)
-    return contiguous(matmul(weights, _heads_first(v, groups)).transpose(1, 2))
+    return contiguous(matmul(weights, _heads_first(v, groups)).transpose(1, 2)), weights
 
 
 def _heads_first(x: Tensor, groups: int = 1) -> Tensor:
