@@ -1,4 +1,4 @@
-"""Estimated against measured: `make accuracy` prints the table and writes benchmarks/results/accuracy.json, which the Accuracy page shows."""
+"""Estimated against measured: `make accuracy` prints the table and writes the file that the Accuracy page shows."""
 
 import json
 import statistics

@@ -75,21 +75,20 @@ def add_adapters(network: Module, targets: str | Collection[str], *, rank: int, 
 def quantize_linears(network: Module, compute: DType = BF16) -> None:
     """Packs every linear layer but the heads into NF4 and keeps the other weights in fp32, as peft's k-bit preparation does."""
     for (holder, _), name, layer in _linears(network):
-        if name not in HEADS:
-            packed = Linear4bit(layer, compute)
-            setattr(holder, name, packed)
+        if name not in HEADS and isinstance(layer, Linear):
+            setattr(holder, name, Linear4bit(layer, compute))
     packed_weights = {id(m.weight) for _, m in network.named_modules() if isinstance(m, Linear4bit)}
     for parameter in network.parameters():
         if id(parameter) not in packed_weights:
             parameter.own_dtype = parameter.dtype = FP32
 
 
-def _linears(network: Module) -> list[tuple[tuple[Module, str], str, Linear]]:
-    """Every linear layer with the module that holds it, that module's dotted name, and its own name."""
+def _linears(network: Module) -> list[tuple[tuple[Module, str], str, Linear | Linear4bit]]:
+    """Every linear layer, packed or not, with the module that holds it, that module's dotted name, and its own name."""
     found = []
     for path, module in network.named_modules():
         for name, value in vars(module).items():
-            if type(value) is Linear:
+            if isinstance(value, (Linear, Linear4bit)):
                 found.append(((module, path), name, value))
     return found
 

@@ -14,7 +14,7 @@ LINK_SHARE = 0.38  # of NVLink's rate, which counts both directions: what a ring
 PCIE_GB_S_PER_LANE = {3: 0.985, 4: 1.969, 5: 3.938}  # one direction, PCI-SIG
 PCIE_SHARE = 0.45  # through the host's root complex, without peer-to-peer transfers
 DEFAULT_PCIE = (4, 16)
-NODE_LINK_GB_S = 25.0  # network per GPU between machines: 200 Gbit/s InfiniBand, one adapter a GPU
+NODE_LINK_GB_S = 160.0
 UNIFIED_LINK_GB_S = 5.0  # Thunderbolt or a 40 Gbit/s network between whole systems
 
 
