@@ -2,7 +2,7 @@
 
 from typing import Literal
 
-from app.estimation.speed.devices import device_class
+from app.estimation.speed.devices import AMPERE, APPLE, BLACKWELL, GEFORCE, HOPPER, OLD, RDNA, VOLTA, WORKSTATION, device_class
 from app.hardware import Gpu
 
 Kind = Literal["decode", "prefill", "train"]
@@ -31,14 +31,11 @@ MEASURED: dict[Kind, frozenset[str]] = {
         }
     ),
 }  # fmt: skip
+_INFERENCE_CLASSES = frozenset(known.name for known in (AMPERE, HOPPER, GEFORCE, WORKSTATION, OLD, RDNA, APPLE))
 MEASURED_CLASSES: dict[Kind, frozenset[str]] = {
-    "decode": frozenset(
-        {"NVIDIA with HBM", "NVIDIA with GDDR and tensor cores", "NVIDIA without tensor cores", "AMD Radeon", "Apple silicon"}
-    ),
-    "prefill": frozenset(
-        {"NVIDIA with HBM", "NVIDIA with GDDR and tensor cores", "NVIDIA without tensor cores", "AMD Radeon", "Apple silicon"}
-    ),
-    "train": frozenset({"NVIDIA with HBM", "NVIDIA with GDDR and tensor cores"}),
+    "decode": _INFERENCE_CLASSES,
+    "prefill": _INFERENCE_CLASSES,
+    "train": frozenset(known.name for known in (VOLTA, AMPERE, HOPPER, BLACKWELL, GEFORCE, WORKSTATION)),
 }
 # A rate lies within [estimate / factor, estimate x factor] for nine in ten of the public rows.
 FACTORS: dict[Kind, float] = {"decode": 1.5, "prefill": 1.7, "train": 1.5}

@@ -13,7 +13,8 @@ class DataFeed:
     samples: int | None = None  # of one epoch, in the unit that the pass counts
     bytes_per_sample: float | None = None  # as stored, in the same unit
     epochs: float = 1
-    loader_workers: int = 4  # processes that read and decode, for all GPUs together
+    loader_workers: int = 4  # processes that read and decode, for each GPU
+    pixels: int = 0  # of one decoded image, clip frames together; 0: not images
     read_mb_s: float | None = None  # what the drive sustains; None: not known, no limit
     in_memory: bool = False  # read once, then served from RAM
 

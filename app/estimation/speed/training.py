@@ -2,10 +2,9 @@
 
 from dataclasses import dataclass
 
-from app.estimation.speed.devices import memory_bytes_per_second
 from app.estimation.speed.evidence import basis, interval_factor
 from app.estimation.speed.interconnect import all_reduce_seconds, gather_seconds, send_seconds
-from app.estimation.speed.loader import loader_units_per_second
+from app.estimation.speed.loader import arrival
 from app.estimation.speed.passes import TrainingPass
 from app.estimation.speed.roofline import Rates, Seconds, seconds
 from app.hardware import Gpu
@@ -50,8 +49,8 @@ def training_speed(job: TrainingPass, gpu: Gpu, sharding: Sharding) -> Speed:
     """Speed of training on `sharding.gpus` cards. Rates are totals; `epoch_seconds` is None where the number of samples is not known."""
     step = _step(job, gpu, sharding)
     units = job.units * job.accumulation * replicas(sharding)
-    arriving = loader_units_per_second(job.feed, is_text=job.is_text)
-    waiting = units / arriving if arriving else 0.0
+    arriving = arrival(job.feed, is_text=job.is_text, gpus=sharding.gpus)
+    waiting = units / arriving.units_per_second if arriving else 0.0
     step_seconds = max(step.total, waiting)
     rate = units / step_seconds
     return Speed(
@@ -60,7 +59,7 @@ def training_speed(job: TrainingPass, gpu: Gpu, sharding: Sharding) -> Speed:
         epoch_seconds=job.feed.samples / rate if job.feed.samples else None,
         interval_factor=interval_factor(gpu, "train"),
         basis=basis(gpu, "train"),
-        bottleneck="disk" if waiting > step.total else step.bottleneck,
+        bottleneck=arriving.cause if arriving and waiting > step.total else step.bottleneck,
     )
 
 
@@ -88,7 +87,7 @@ def _unpacking(job: TrainingPass, rates: Rates) -> Seconds:
     """Weights kept in 4 bits are unpacked for the products of every phase."""
     phases = 2 + any(key.phase is Phase.RECOMPUTE for key in job.work)
     moved = phases * UNPACKED_TRAFFIC * job.packed_weight_bytes
-    return Seconds(memory=moved / (rates.device.bandwidth * memory_bytes_per_second(rates.gpu)))
+    return Seconds(memory=moved / rates.stream_bytes_per_second)
 
 
 def _communication(job: TrainingPass, gpu: Gpu, sharding: Sharding) -> tuple[float, float]:
