@@ -32,6 +32,7 @@ class ResNetSpec:
     pooled_shortcut: bool = False  # average pooling before the shortcut's convolution
     classes: int = 1000
     channels: int = RGB
+    image: int = 224
 
     @property
     def expansion(self) -> int:
@@ -113,6 +114,7 @@ class ResNet(ImageClassifier):
 
     def __init__(self, spec: ResNetSpec, options: Options) -> None:
         self.options, self.channels = options, spec.channels
+        self.default_image = (spec.image, spec.image)
         self.conv1 = Stem(spec)
         inputs = spec.stem_output
         for number, (planes, depth) in enumerate(zip(STAGE_WIDTHS, spec.depths, strict=True), start=1):
@@ -153,6 +155,7 @@ _PUBLISHED_STEMS = {
     "s": (50, 101, 152),
     "t": (26, 50),
 }
+_LARGER_IMAGES = {"resnet26t", "resnet101d", "resnet152d", "resnet200d"}
 
 
 def _specs() -> dict[str, ResNetSpec]:
@@ -160,7 +163,8 @@ def _specs() -> dict[str, ResNetSpec]:
     for suffix, depths in _PUBLISHED_STEMS.items():
         for depth in depths:
             base = ResNetSpec(depths=_BASIC[depth], bottleneck=False) if depth in _BASIC else ResNetSpec(depths=_BOTTLENECK[depth])
-            specs[f"resnet{depth}{suffix}"] = replace(base, **_STEMS[suffix])  # type: ignore[arg-type]
+            name = f"resnet{depth}{suffix}"
+            specs[name] = replace(base, **_STEMS[suffix], image=256 if name in _LARGER_IMAGES else 224)  # type: ignore[arg-type]
     for depth, width in ((50, 4), (101, 4), (101, 8), (101, 16), (101, 32)):
         specs[f"resnext{depth}_32x{width}d"] = ResNetSpec(depths=_BOTTLENECK[depth], groups=32, group_width=width)
     specs["resnext101_64x4d"] = ResNetSpec(depths=_BOTTLENECK[101], groups=64, group_width=4)

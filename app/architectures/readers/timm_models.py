@@ -4,14 +4,14 @@ from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import Any
 
-from app.architectures import resnet, vgg
+from app.architectures import resnet, vgg, vision_transformer
 from app.architectures.network import Network, Options
 from app.architectures.readers import generic_networks
 from app.workloads.fields import invalid_field
 
 NamedBuilder = Callable[[Mapping[str, Any], Options], Network]
 
-COMMON = {"num_classes": "classes", "in_chans": "channels"}  # timm's names for what every image network can be given
+COMMON = {"num_classes": "classes", "in_chans": "channels", "img_size": "image"}  # timm's names for what every image network can be given
 LARGEST = 100_000
 
 
@@ -35,17 +35,24 @@ def _of(network: Callable[[Any, Options], Network], spec: Any) -> NamedBuilder:
 BUILDERS: dict[str, NamedBuilder] = {
     **{name: _of(resnet.ResNet, spec) for name, spec in resnet.SPECS.items()},
     **{name: _of(vgg.Vgg, spec) for name, spec in vgg.SPECS.items()},
+    **{name: _of(vision_transformer.VisionTransformer, spec) for name, spec in vision_transformer.SPECS.items()},
     **generic_networks.BUILDERS,
 }
 
 
 def knows(name: str) -> bool:
     """Whether there is a program under this name."""
-    return name in BUILDERS
+    return _plain(name) in BUILDERS
+
+
+def _plain(name: str) -> str:
+    """The name without the hub's `timm/` and without the tag of the pretrained weights: `timm/resnet50.a1_in1k` is a resnet50."""
+    return name.removeprefix("timm/").split(".")[0]
 
 
 def build(name: str, hyper_parameters: Mapping[str, Any], options: Options) -> Network:
     """The named network. Raises InvalidInput where it is not known."""
-    if name not in BUILDERS:
+    plain = _plain(name)
+    if plain not in BUILDERS:
         raise invalid_field("model.preset", f"'{name[:60]}' is not a network that is known here")
-    return BUILDERS[name](hyper_parameters, options)
+    return BUILDERS[plain](hyper_parameters, options)

@@ -22,13 +22,15 @@ from app.tape.operators.loss import cross_entropy, fused_linear_cross_entropy
 from app.tape.operators.normalization import batch_norm, layer_norm, rms_norm, softmax
 from app.tape.operators.pooling import adaptive_average_pool, average_pool, global_average_pool, max_pool
 from app.tape.operators.recurrent import CELLS, Cell, CellWeights, recurrent_layer
+from app.tape.operators.resampling import resampled
 from app.tape.operators.rotary import partial_rotary_embedding, rotary_embedding
-from app.tape.operators.views import expand, part, split
+from app.tape.operators.views import expand, part, rearranged, split
 
 __all__ = [
     "CELLS", "Cell", "CellWeights", "Sizes", "Window", "activation", "adaptive_average_pool", "add", "add_", "average_pool",
     "batch_norm", "cast", "concatenate", "contiguous", "convolution", "cross_entropy", "dropout", "eager_attention", "embedding",
     "expand", "fused_linear_cross_entropy", "gelu_new", "global_average_pool", "layer_norm", "linear", "linear_4bit", "lower", "matmul",
-    "max_pool", "multiply", "part", "partial_rotary_embedding", "power", "raise_to_fp32", "recurrent_layer", "relu_", "repeat_heads",
-    "rms_norm", "rotary_embedding", "scaled", "scaled_dot_product_attention", "shifted", "softmax", "split", "transposed_convolution",
+    "max_pool", "multiply", "part", "partial_rotary_embedding", "power", "raise_to_fp32", "rearranged", "recurrent_layer", "relu_",
+    "repeat_heads", "resampled", "rms_norm", "rotary_embedding", "scaled", "scaled_dot_product_attention", "shifted", "softmax",
+    "split", "transposed_convolution",
 ]  # fmt: skip

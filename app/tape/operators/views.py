@@ -53,3 +53,15 @@ def expand(x: Tensor, *shape: int) -> Tensor:
         return x
     tape, meta = x.tape, x.meta
     return attach(Tensor(tape, shape, x.dtype, x.storage), [x], [], lambda gradient: (tape.like(meta),))
+
+
+def rearranged(x: Tensor, *shape: int) -> Tensor:
+    """`x` with its dimensions in another order, as a view. Its gradient is copied back into the order of `x`."""
+    tape, meta = x.tape, x.meta
+
+    def backward(gradient: Tensor) -> Gradients:
+        copy = tape.like(meta)
+        elementwise_work(tape, gradient, copy)
+        return (copy,)
+
+    return attach(Tensor(tape, shape, x.dtype, x.storage), [x], [], backward)
