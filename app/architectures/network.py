@@ -51,13 +51,13 @@ class Network(Module):
         """Share of the experts that one token uses."""
         return 1.0
 
-    def blocks(self) -> Blocks | None:
+    def row_of_blocks(self) -> Blocks | None:
         """The network's first row of blocks."""
         return next((part for _, part in self.named_modules() if isinstance(part, Blocks)), None)
 
     def layer_count(self) -> int:
         """Blocks in that row, 0 where there is none."""
-        blocks = self.blocks()
+        blocks = self.row_of_blocks()
         return blocks.count if blocks else 0
 
     def heads_per_kv(self) -> int:
@@ -73,7 +73,7 @@ class Network(Module):
     def parameters_by_layer(self) -> Iterator[tuple[str, Parameter, range | None]]:
         """Every weight with its name and the indices of the blocks it stands for; None for weights outside the row of blocks."""
         inside: dict[int, range] = {}
-        blocks = self.blocks()
+        blocks = self.row_of_blocks()
         for period in blocks.periods if blocks else ():
             for offset, block in enumerate(period.blocks):
                 indices = range(period.start + offset, period.end, len(period.blocks))
