@@ -178,7 +178,10 @@ class TrainingJob(Job):
         data = self.workload.data
         length = self.traced.inputs.sequence if self.traced.is_text else 1
         size = data.bytes_per_sample or (data.bytes / data.samples if data.samples and data.bytes else None)
+        height, width = self.traced.inputs.image or DEFAULT_IMAGE
+        pictured = self.traced.network.family in ("vision", "convolutional") and not self.traced.is_text
         return DataFeed(
+            pixels=height * width * (self.traced.inputs.frames or 1) if pictured else 0,
             samples=data.samples * length if data.samples else None,
             bytes_per_sample=size / length if size else None,
             epochs=data.epochs,
