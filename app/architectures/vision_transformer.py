@@ -51,7 +51,7 @@ class Attention(Module):
         qkv = op.rearranged(self.qkv(x), 3, batch, self.heads, length, size)
         query, key, value = (part.view(*part.shape[1:]) for part in op.split(qkv, (1, 1, 1), axis=0))
         if self.implementation == "eager":
-            out = op.eager_attention(query, key, value, mask=None, dropout_probability=0.0, fp32_softmax=False, cast_back=False)
+            out, _ = op.eager_attention(query, key, value, mask=None, dropout_probability=0.0, fp32_softmax=False, cast_back=False)
         else:
             out = op.scaled_dot_product_attention(query, key, value, causal=False)
         return self.proj(out.view(batch, length, hidden))
@@ -223,7 +223,7 @@ def _specs() -> dict[str, VitSpec]:
 def _dino_specs() -> dict[str, VitSpec]:
     giant = VitSpec(hidden=1536, layers=40, heads=24, feed_forward=8192, activation="silu", packed_gate=True)
     specs: dict[str, VitSpec] = {}
-    sizes: dict[str, VitSpec] = {**{size: _SIZES[size] for size in ("small", "base", "large")}, "giant": giant}
+    sizes = {size: _SIZES[size] for size in ("small", "base", "large")} | {"giant": giant}
     for size, spec in sizes.items():
         plain = replace(spec, patch=14, image=_DINO_IMAGE, layer_scale=True, classes=0)
         specs[f"vit_{size}_patch14_dinov2"] = plain
