@@ -3,6 +3,7 @@
 Written as timm 1.0.31 computes them (timm/models/vision_transformer.py, deit.py; timm/layers/attention.py, mlp.py).
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import ClassVar
 
@@ -174,7 +175,7 @@ _SIZES = {
     "giant": VitSpec(hidden=1408, layers=40, heads=16, feed_forward=6144),
     "gigantic": VitSpec(hidden=1664, layers=48, heads=16, feed_forward=8192),
 }
-_PLAIN = {  # size: {patch: image sizes}
+_PLAIN: Mapping[str, Mapping[int, tuple[int, ...]]] = {  # size: {patch: image sizes}
     "tiny": {16: (224, 384)},
     "small": {32: (224, 384), 16: (224, 384), 8: (224,)},
     "base": {32: (224, 384), 16: (224, 384), 8: (224,)},
