@@ -1,0 +1,136 @@
+"""System RAM of deep-learning jobs: processes, loading, loader workers, what is offloaded, and the system itself."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from app.estimation.baselines import CUDA_PROCESS_BYTES, OS_BYTES, import_baseline
+from app.estimation.estimate import HostMemory
+from app.estimation.ledger import Interval, Ledger, Term
+from app.units import GB, GIB, MB, ceil_div, format_binary
+from app.workloads.data import DataSet
+
+LOADER_WORKER_BYTES = 350 * MB  # resident set of a worker with torch and an image library
+PREFETCH_BATCHES = 2  # torch.utils.data.DataLoader, prefetch_factor
+PINNED_BATCHES = 2
+LARGEST_SHARD = 5 * GB  # Hugging Face's default shard; a loader holds one at a time
+OFFLOAD_BUFFER_FACTOR = 1.5  # DeepSpeed, additional_buffer_factor of its own estimators
+KIT_SIZES_GB = (8, 16, 32, 48, 64, 96, 128, 192, 256, 384, 512, 768, 1024, 1536, 2048, 3072, 4096, 6144)
+BELOW, ABOVE = 0.25, 0.35  # shares; loaders and frameworks differ much between versions
+
+COMFORT_SHARE_OF_LARGEST = 1.25  # the guides: system RAM = memory of the largest GPU + 25 %
+COMFORT_SHARE_OF_ALL = 2.0  # workstation vendors: twice the memory of all GPUs
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HostJob:
+    """What a deep-learning job asks of system RAM. Bytes; `ranks` is the number of processes that hold a GPU each."""
+
+    framework: str
+    on_gpu: bool
+    ranks: int
+    weights_file_bytes: int
+    offloaded_bytes: int  # weights, states or layers that stay in RAM
+    compute_bytes: int  # the whole job, where it runs on the processor
+    batch_bytes: int
+    data: DataSet
+    checkpoint_bytes: int  # gathered in RAM before it is written; 0 where each rank writes its own
+
+
+def deep_learning_host_memory(job: HostJob) -> HostMemory:
+    """RAM of the machine that runs the job: its processes at their peak, and the operating system."""
+    process = [*_processes(job), *_loading(job), *_data(job), *_offload(job)]
+    peak = sum(term.bytes for term in process)
+    system = Term(
+        key="operating_system", label="Operating system and desktop", bytes=OS_BYTES, formula=format_binary(OS_BYTES),
+        source="a Linux desktop with a browser open; a server needs about half",
+    )  # fmt: skip
+    ledger = Ledger((*process, system))
+    return HostMemory(
+        peak_process_bytes=peak,
+        ledger=ledger,
+        interval=Interval(low_bytes=int(peak * (1 - BELOW)), high_bytes=int(peak * (1 + ABOVE)), basis="model"),
+        recommended_gb=recommended_gb(ledger.total_bytes),
+    )
+
+
+def _processes(job: HostJob) -> list[Term]:
+    each = CUDA_PROCESS_BYTES if job.on_gpu else import_baseline(job.framework)
+    what = "with CUDA initialized" if job.on_gpu else "after import"
+    processes = Term(
+            key="processes",
+            label="Framework processes",
+            bytes=job.ranks * each,
+            formula=f"{job.ranks} x {format_binary(each)} ({job.framework} {what})",
+            inputs={"processes": job.ranks},
+            source="measured imports; PyTorch issues 12873 and 113326 for CUDA",
+        )  # fmt: skip
+    terms = [processes]
+    if job.compute_bytes:
+        terms.append(_term("computation", "Model and computation", job.compute_bytes, "the whole job runs in RAM", "traced"))
+    return terms
+
+
+def _loading(job: HostJob) -> list[Term]:
+    """Loading goes shard by shard; on the processor the weights themselves are counted with the computation."""
+    if not job.on_gpu or not job.weights_file_bytes:
+        return []
+    shard = min(job.weights_file_bytes, LARGEST_SHARD)
+    formula = f"{job.ranks} x the largest shard, {format_binary(shard)}"
+    return [_term("model_loading", "Loading the model", job.ranks * shard, formula, "safetensors loaded shard by shard, 5 GB shards")]
+
+
+def _data(job: HostJob) -> list[Term]:
+    data, terms = job.data, []
+    if data.loading == "in_memory" and data.bytes:
+        terms.append(_term("data_in_memory", "Data set in memory", data.bytes, "the whole data set", "workload"))
+    if job.batch_bytes and data.loader_workers:
+        batches = data.loader_workers * PREFETCH_BATCHES + PINNED_BATCHES
+        count = data.loader_workers * LOADER_WORKER_BYTES + batches * job.batch_bytes
+        formula = (
+            f"{data.loader_workers} workers x {format_binary(LOADER_WORKER_BYTES)} + {batches} batches x {format_binary(job.batch_bytes)}"
+        )
+        terms.append(_term("loader_workers", "Loader workers", job.ranks * count, formula, "torch.utils.data, two batches ahead a worker"))
+    return terms
+
+
+def _offload(job: HostJob) -> list[Term]:
+    terms = []
+    if job.offloaded_bytes:
+        count = int(job.offloaded_bytes * OFFLOAD_BUFFER_FACTOR)
+        formula = f"{format_binary(job.offloaded_bytes)} x {OFFLOAD_BUFFER_FACTOR}"
+        terms.append(_term("offloaded", "Offloaded from the GPU", count, formula, "DeepSpeed's memory estimators"))
+    if job.checkpoint_bytes:
+        terms.append(
+            _term("checkpoint_gathering", "Gathering a checkpoint", job.checkpoint_bytes, "full state on one rank", "FSDP, DeepSpeed")
+        )
+    return terms
+
+
+def _term(key: str, label: str, count: int, formula: str, source: str) -> Term:
+    return Term(key=key, label=label, bytes=count, formula=f"{formula} = {format_binary(count)}", source=source)
+
+
+def recommended_gb(required_bytes: int) -> int:
+    """The smallest usual amount of memory that holds the need. Modules are binary: 16 GB are 16 GiB."""
+    need = ceil_div(required_bytes, GIB)
+    return next((size for size in KIT_SIZES_GB if size >= need), need)
+
+
+@dataclass(frozen=True, slots=True)
+class ComfortRule:
+    """A rule of thumb for system RAM, beside what was computed."""
+
+    name: str
+    gib: float
+    enough: bool
+
+
+def comfort_rules(gpu_visible_bytes: Sequence[int], required_bytes: int) -> tuple[ComfortRule, ...]:
+    """The two usual rules for these GPUs, and whether each would cover the computed need. Empty without a GPU."""
+    if not gpu_visible_bytes:
+        return ()
+    figures = (
+        ("largest GPU + 25 %", COMFORT_SHARE_OF_LARGEST * max(gpu_visible_bytes)),
+        ("twice the memory of all GPUs", COMFORT_SHARE_OF_ALL * sum(gpu_visible_bytes)),
+    )
+    return tuple(ComfortRule(name, count / GIB, count >= required_bytes) for name, count in figures)
