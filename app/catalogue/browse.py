@@ -92,7 +92,7 @@ def _number(item: ItemFact, name: str) -> float | None:
 
 def _refuse_unknown_fields(kind: PartKind, filters: Filters) -> None:
     numbers = numbers_of(kind)
-    named = {*filters.minimum, *filters.maximum, filters.sort.removeprefix("-")} - {"name", "price"}
+    named = {*filters.minimum, *filters.maximum, *({filters.sort.removeprefix("-")} - {"name", "price"})}
     if unknown := sorted(named - set(numbers)):
         raise InvalidInput(f"'{unknown[0][:40]}' is not a number of this kind; use one of {', '.join(numbers)}", "filter")
     if filters.page < 1 or not 1 <= filters.per_page <= LARGEST_PAGE:

@@ -54,11 +54,11 @@ def check(database: Database) -> tuple[str, ...]:
 
 def _entries_by_revision(session: Session) -> defaultdict[int, list[Entry]]:
     entries: defaultdict[int, list[Entry]] = defaultdict(list)
-    for version, item in session.execute(select(ItemVersion, Item).join(Item, Item.id == ItemVersion.item_id)).tuples():
+    for version, item in session.execute(select(ItemVersion, Item).join(Item, Item.id == ItemVersion.item_id)):
         entries[version.revision_id].append((item.kind, item.slug, stored_item_values(version)))
     prices = {
         price.id: (price, item.slug)
-        for price, item in session.execute(select(PriceObservation, Item).join(Item, Item.id == PriceObservation.item_id)).tuples()
+        for price, item in session.execute(select(PriceObservation, Item).join(Item, Item.id == PriceObservation.item_id))
     }
     for price, slug in prices.values():
         entries[price.revision_id].append(("price", slug, stored_price_values(price)))

@@ -28,7 +28,7 @@ def items_at(session: Session, revision: int, kind: PartKind | None = None) -> l
     query = select(Item, ItemVersion).join(ItemVersion, ItemVersion.item_id == Item.id).join(newest, same).order_by(Item.id)
     if kind is not None:
         query = query.where(Item.kind == kind)
-    return [item_fact(item.slug, item.kind, version) for item, version in session.execute(query).tuples()]
+    return [item_fact(item.slug, item.kind, version) for item, version in session.execute(query)]
 
 
 def prices_at(session: Session, revision: int, slugs: Sequence[str] | None = None) -> list[PriceFact]:
@@ -42,7 +42,7 @@ def prices_at(session: Session, revision: int, slugs: Sequence[str] | None = Non
     )
     if slugs is not None:
         query = query.where(Item.slug.in_(slugs))
-    return [price_fact(slug, row) for slug, row in session.execute(query).tuples()]
+    return [price_fact(slug, row) for slug, row in session.execute(query)]
 
 
 def rates_at(session: Session, revision: int) -> list[RateFact]:

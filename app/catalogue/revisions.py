@@ -116,14 +116,14 @@ def _item_ids(session: Session, items: tuple[ItemFact, ...]) -> dict[str, int]:
     known = set(session.scalars(select(Item.slug)))
     if new := [{"kind": item.kind, "slug": item.id} for item in items if item.id not in known]:
         session.execute(insert(Item), new)
-    return dict(session.execute(select(Item.slug, Item.id)).tuples().all())
+    return dict(session.execute(select(Item.slug, Item.id)).all())
 
 
 def _price_ids(session: Session, withdrawn: tuple[PriceFact, ...]) -> list[int]:
     standing = ~exists().where(Withdrawal.price_id == PriceObservation.id)
     query = select(Item.slug, PriceObservation).join(Item, Item.id == PriceObservation.item_id).where(standing)
     query = query.where(Item.slug.in_({price.item for price in withdrawn}))
-    return [row.id for slug, row in session.execute(query).tuples() if price_fact(slug, row) in withdrawn]
+    return [row.id for slug, row in session.execute(query) if price_fact(slug, row) in withdrawn]
 
 
 def _rate_ids(session: Session, withdrawn: tuple[RateFact, ...]) -> list[int]:

@@ -69,7 +69,7 @@ def seed(database: Database, *, at: datetime | None = None, folder: Path | None 
 
 def _unheard(session: Session, facts: Changes) -> Changes:
     by_people = set(session.scalars(_ITEMS_BY_PEOPLE))
-    prices = {price_fact(slug, row) for slug, row in session.execute(_EVERY_PRICE).tuples()}
+    prices = {price_fact(slug, row) for slug, row in session.execute(_EVERY_PRICE)}
     rates = {rate_fact(row) for row in session.scalars(select(ExchangeRate))}
     return Changes(
         items=tuple(item for item in facts.items if item.id not in by_people),
