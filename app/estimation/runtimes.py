@@ -86,7 +86,7 @@ RUNTIMES = {
     "exllamav2": Runtime(_chunked, "2048 prompt tokens x (6 B x feed-forward + 12 B x hidden)", "as transformers", _GPU, 256),
     "mlx": Runtime(_chunked, "2048 prompt tokens x (6 B x feed-forward + 12 B x hidden)", "as transformers", _APPLE, 256),
     "transformers": Runtime(_chunked, "traced", "transformers 5.23", _TORCH, least_capability=TORCH_CAPABILITY),
-    "pytorch": Runtime(_chunked, "traced", "PyTorch 2.13", _TORCH, least_capability=TORCH_CAPABILITY),
+    "pytorch": Runtime(_chunked, "traced", "PyTorch 2.13", _TORCH, splits_by="tensor", least_capability=TORCH_CAPABILITY),
     "diffusers": Runtime(_chunked, "traced", "diffusers 0.42", _TORCH, least_capability=TORCH_CAPABILITY),
     "onnxruntime": Runtime(_chunked, "traced", "as PyTorch; not measured", _TORCH),
     "faster-whisper": Runtime(_chunked, "traced", "as PyTorch; not measured", _NVIDIA),
