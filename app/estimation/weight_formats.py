@@ -81,7 +81,7 @@ MIXES: dict[str, tuple[str, Choice | None, Choice | None, Choice | None]] = {
 # File types whose mix has more conditions: bits per weight of the published Llama 3.1 8B files (llama.cpp, tools/quantize/README.md).
 PUBLISHED_BITS = {
     "iq1_s": 2.0042, "iq1_m": 2.1460, "iq2_xxs": 2.3824, "iq2_xs": 2.5882, "iq2_s": 2.7403, "iq2_m": 2.9294, "iq3_xxs": 3.2548,
-    "iq3_s": 3.6606, "iq3_m": 3.7628, "iq4_xs": 4.4597, "iq4_nl": 4.6818, "q2_k_s": 2.9697, "q4_0": 4.6658, "q4_1": 5.1242, "q5_0": 5.5827,
+    "iq3_xs": 3.4977, "iq3_s": 3.6606, "iq3_m": 3.7628, "iq4_xs": 4.4597, "iq4_nl": 4.6818, "q2_k_s": 2.9697, "q4_0": 4.6658, "q4_1": 5.1242, "q5_0": 5.5827,
     "q5_1": 6.0411,
 }  # fmt: skip
 HEAD_TYPE = {"q8_0": "q8_0", "f16": "f16", "f32": "f32"}
