@@ -108,9 +108,13 @@ def test_a_read_sees_one_moment(counter: Database) -> None:
 
 
 def test_an_exception_undoes_the_whole_write(counter: Database) -> None:
-    with pytest.raises(ZeroDivisionError), counter.write() as session:
-        session.execute(text("UPDATE counter SET value = 7"))
-        _ = 1 / 0
+    def write_and_fail() -> None:
+        with counter.write() as session:
+            session.execute(text("UPDATE counter SET value = 7"))
+            raise ZeroDivisionError
+
+    with pytest.raises(ZeroDivisionError):
+        write_and_fail()
     assert count(counter) == 0
     count_up(counter)
     assert count(counter) == 1

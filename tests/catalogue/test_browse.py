@@ -3,11 +3,12 @@
 import json
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from app.catalogue.assemble import Snapshot
-from app.catalogue.browse import KINDS, Filters, find_items, item_document, numbers_of
+from app.catalogue.browse import KINDS, Document, Filters, find_items, item_document, numbers_of
 from app.catalogue.seed import seed
 from app.catalogue.snapshot import CatalogueCache
 from app.database import Database
@@ -26,6 +27,13 @@ def shelf(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Shelf]:
     seed(database)
     yield database, CatalogueCache(database).snapshot()
     database.close()
+
+
+def value_of(item: Document, order: str) -> Any:
+    """What an item is sorted by."""
+    if order == "price":
+        return min(float(price["price"]["amount"]) for price in item["prices"])
+    return item["name"].lower() if order == "name" else item["spec"][order]
 
 
 def ids(shelf: Shelf, kind: str, filters: Filters) -> list[str]:
@@ -83,12 +91,9 @@ def test_what_has_no_current_price_can_be_left_out(shelf: Shelf) -> None:
 def test_sorting_the_other_way_round_turns_round_what_has_a_value(shelf: Shelf, order: str) -> None:
     upwards = find_items(*shelf, "gpus", Filters(sort=order, priced=True, minimum={"fp8_tflops": 1}, per_page=200)).items
     downwards = find_items(*shelf, "gpus", Filters(sort=f"-{order}", priced=True, minimum={"fp8_tflops": 1}, per_page=200)).items
-    key = {
-        "name": lambda item: item["name"].lower(),
-        "price": lambda item: min(float(price["price"]["amount"]) for price in item["prices"]),
-    }.get(order, lambda item: item["spec"][order])
-    assert [key(item) for item in upwards] == sorted(key(item) for item in upwards)
-    assert [key(item) for item in downwards] == sorted((key(item) for item in downwards), reverse=True)
+    assert [value_of(item, order) for item in upwards] == sorted(value_of(item, order) for item in upwards)
+    assert [value_of(item, order) for item in downwards] == sorted((value_of(item, order) for item in downwards), reverse=True)
+    assert len(upwards) == len(downwards) > 10
 
 
 def test_what_has_no_value_stands_last_whichever_way_is_sorted(shelf: Shelf) -> None:

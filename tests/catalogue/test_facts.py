@@ -1,6 +1,7 @@
 """What a fact must be before it is recorded."""
 
 import dataclasses
+from typing import Any
 
 import pytest
 from pydantic import ValidationError
@@ -53,7 +54,7 @@ def test_an_empty_cell_means_not_known() -> None:
     ],
 )
 def test_a_value_outside_its_limits_is_refused_by_name(kind: PartKind, field: str, value: object) -> None:
-    fields = {"id_": "a", field: value}
+    fields: dict[str, Any] = {"id_": "a", field: value}
     with pytest.raises(ValidationError):
         item(kind, **fields)
 
