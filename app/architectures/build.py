@@ -11,6 +11,9 @@ from app.workloads.fields import invalid_field
 from app.workloads.model import ConfigModel, LayerListModel, ModelReference, PresetModel, SizeModel
 
 
+DECODER_FIELDS = ("vocab_size", "hidden_size", "num_hidden_layers", "num_attention_heads", "intermediate_size")
+
+
 class Unmodelled(RigwiseError):
     """There is no program for this architecture: only its size can be estimated from. `parameters` is None where that is unknown too."""
 
@@ -47,7 +50,10 @@ def _preset(reference: PresetModel, options: Options) -> Network:
 
 
 def build_from_config(config: Mapping[str, Any], options: Options) -> Network:
-    """The network of a Hugging Face config.json, of transformers (`model_type`) or diffusers (`_class_name`)."""
+    """The network of a Hugging Face config.json, of transformers (`model_type`) or diffusers (`_class_name`).
+
+    A decoder of a type that is not known here is taken for a Llama-like one, which the network then says of itself.
+    """
     if "_class_name" in config:
         builder = diffusers_config.BUILDERS.get(str(config["_class_name"]))
         what = f"'{str(config['_class_name'])[:60]}'"
@@ -56,6 +62,10 @@ def build_from_config(config: Mapping[str, Any], options: Options) -> Network:
         what = f"model type '{str(config['model_type'])[:60]}'"
     else:
         raise invalid_field("model.config", "there is neither model_type nor _class_name in it: is this the model's config.json?")
-    if builder is None:
+    if builder is not None:
+        return builder(config, options)
+    if not all(name in config for name in DECODER_FIELDS):
         raise Unmodelled(what, None)
-    return builder(config, options)
+    network = transformers_config.BUILDERS["llama"](config, options)
+    network.taken_for = f"{what} is not modelled; it is taken for a Llama-like decoder of its sizes"
+    return network

@@ -38,6 +38,7 @@ class Network(Module):
 
     family: ClassVar[str] = ""
     vocabulary: int | None = None
+    taken_for: str | None = None  # said where the network is only the nearest one known
 
     def active_parameters(self) -> int | None:
         """Parameters that one token passes through, None where it passes through all."""

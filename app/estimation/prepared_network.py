@@ -35,6 +35,11 @@ def prepare_network(workload: TrainingWorkload | InferenceWorkload, options: Opt
         network = build_network(workload.model, options)
     except Unmodelled as unmodelled:
         return _stand_in(unmodelled, options)
+    if network.taken_for:
+        remedy = "Weights are near the truth; treat activations and cache as a guide."
+        message = f"{network.taken_for[:1].upper()}{network.taken_for[1:]}."
+        finding = Finding(severity="caution", code="nearest_family", message=message, remedy=remedy)
+        return PreparedNetwork(network=network, residual=UNMEASURED, findings=(finding,))
     return PreparedNetwork(network=network, residual=FAMILIES.get(network.family, UNMEASURED))
 
 

@@ -1,0 +1,47 @@
+"""From what a person names to a network."""
+
+import pytest
+
+from app.architectures.build import Unmodelled, build_network
+from app.architectures.network import Options
+from app.errors import InvalidInput
+from app.workloads.model import ConfigModel, PresetModel, SizeModel
+
+UNKNOWN_DECODER = {
+    "model_type": "brand_new", "vocab_size": 32_000, "hidden_size": 2048, "num_hidden_layers": 4, "num_attention_heads": 16,
+    "intermediate_size": 5504,
+}  # fmt: skip
+
+
+def test_a_library_model_has_its_published_parameters() -> None:
+    network = build_network(PresetModel(preset="meta-llama/Llama-3.1-8B"), Options())
+    assert sum(p.size * p.times for p in network.parameters()) == 8_030_261_248
+
+
+def test_an_unknown_decoder_is_taken_for_the_nearest_family_and_says_so() -> None:
+    network = build_network(ConfigModel(config=UNKNOWN_DECODER), Options())
+    assert network.taken_for is not None
+    assert "brand_new" in network.taken_for
+
+
+def test_a_configuration_without_a_decoders_fields_is_not_guessed_at() -> None:
+    with pytest.raises(Unmodelled):
+        build_network(ConfigModel(config={"model_type": "brand_new"}), Options())
+
+
+def test_a_configuration_of_nothing_known_is_refused() -> None:
+    with pytest.raises(InvalidInput, match="is this the model's config.json"):
+        build_network(ConfigModel(config={"hello": "world"}), Options())
+
+
+def test_a_size_alone_has_no_program() -> None:
+    with pytest.raises(Unmodelled) as unmodelled:
+        build_network(SizeModel(parameters=123), Options())
+    assert unmodelled.value.parameters == 123
+
+
+def test_an_unknown_preset_is_refused_at_its_field() -> None:
+    with pytest.raises(InvalidInput) as refused:
+        build_network(PresetModel(preset="meta-llama/Lama-3.1-8B"), Options())
+    assert refused.value.errors[0].path == "model.preset"
+    assert "meta-llama/Llama-3.1-8B" in refused.value.errors[0].message
