@@ -12,6 +12,8 @@ from app.workloads.model import ConfigModel, LayerListModel, ModelReference, Pre
 
 
 DECODER_FIELDS = ("vocab_size", "hidden_size", "num_hidden_layers", "num_attention_heads", "intermediate_size")
+EXPERT_FIELDS = ("num_experts", "num_local_experts", "n_routed_experts")
+FURTHEST_LIKENESS = 0.05  # share of a model's parameters by which a likeness may differ
 
 
 class Unmodelled(RigwiseError):
@@ -44,9 +46,12 @@ def _preset(reference: PresetModel, options: Options) -> Network:
         return timm_models.build(name, reference.options, options)
     entry = find(name)
     try:
-        return build_from_config({**entry.config, **reference.options}, options)
+        network = build_from_config({**entry.config, **reference.options}, options)
     except Unmodelled as unmodelled:
         raise Unmodelled(entry.name, entry.parameters, entry.family) from unmodelled
+    if network.taken_for and abs(network.parameter_count() / entry.parameters - 1) > FURTHEST_LIKENESS:
+        raise Unmodelled(entry.name, entry.parameters, entry.family)
+    return network
 
 
 def build_from_config(config: Mapping[str, Any], options: Options) -> Network:
@@ -64,7 +69,7 @@ def build_from_config(config: Mapping[str, Any], options: Options) -> Network:
         raise invalid_field("model.config", "there is neither model_type nor _class_name in it: is this the model's config.json?")
     if builder is not None:
         return builder(config, options)
-    if not all(name in config for name in DECODER_FIELDS):
+    if not all(name in config for name in DECODER_FIELDS) or any(name in config for name in EXPERT_FIELDS):
         raise Unmodelled(what, None)
     network = transformers_config.BUILDERS["llama"](config, options)
     network.taken_for = f"{what} is not modelled; it is taken for a Llama-like decoder of its sizes"

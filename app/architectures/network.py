@@ -40,6 +40,10 @@ class Network(Module):
     vocabulary: int | None = None
     taken_for: str | None = None  # said where the network is only the nearest one known
 
+    def parameter_count(self) -> int:
+        """Parameters of all blocks; buffers are not counted."""
+        return sum(p.size * p.times for p in self.parameters() if not p.buffer)
+
     def active_parameters(self) -> int | None:
         """Parameters that one token passes through, None where it passes through all."""
         return None

@@ -54,8 +54,7 @@ class PreparedInference:
     @cached_property
     def parameters(self) -> Parameters:
         """Parameter counts; nothing is trained."""
-        traced = sum(p.size * p.times for p in self.network.parameters() if not p.buffer)
-        total = self.prepared.exact_parameters or traced
+        total = self.prepared.exact_parameters or self.network.parameter_count()
         return Parameters(total=total, trainable=0, active=self.network.active_parameters() or total)
 
     @cached_property

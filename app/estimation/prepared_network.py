@@ -48,7 +48,6 @@ def _stand_in(unmodelled: Unmodelled, options: Options) -> PreparedNetwork:
     if parameters is None:
         raise invalid_field("model.config", f"{unmodelled.what} is not modelled; name its size instead: parameters and family")
     network = stand_in(parameters, unmodelled.family, options)
-    traced = sum(p.size * p.times for p in network.parameters() if not p.buffer)
     finding = Finding(
         severity="caution",
         code="size_only",
@@ -57,7 +56,7 @@ def _stand_in(unmodelled: Unmodelled, options: Options) -> PreparedNetwork:
         remedy="Choose the model from the library or paste its config.json for a narrow interval.",
     )
     return PreparedNetwork(
-        network=network, residual=SIZE_ONLY, findings=(finding,), exact_parameters=parameters, scale=parameters / max(1, traced)
+        network=network, residual=SIZE_ONLY, findings=(finding,), exact_parameters=parameters, scale=parameters / network.parameter_count()
     )
 
 
