@@ -33,12 +33,20 @@ class Attend:
     cast_back: bool = True
     heads_first: bool = False
 
-    def __call__(self, query: Tensor, key: Tensor, value: Tensor, mask: Tensor | None) -> Attended:
+    def __call__(self, query: Tensor, key: Tensor, value: Tensor, mask: Tensor | None, bias: Tensor | None = None) -> Attended:
+        """`bias` is added to the scores beside the mask (relative positions)."""
         if self.implementation != "eager":
-            return self._fused(query, key, value, mask), None
+            return self._fused(query, key, value, self._with_mask(bias, mask, query, key) if bias else mask), None
+        biases = [added for added in (bias, mask) if added is not None]
         return op.eager_attention(
-            query, key, value, mask=mask, dropout_probability=self.dropout, fp32_softmax=self.fp32_softmax, cast_back=self.cast_back
+            query, key, value, biases=biases, dropout_probability=self.dropout, fp32_softmax=self.fp32_softmax, cast_back=self.cast_back
         )
+
+    def _with_mask(self, bias: Tensor, mask: Tensor | None, query: Tensor, key: Tensor) -> Tensor:
+        """Bias and causality in one additive mask: the fused kernels take only one, and then know of no causality."""
+        if mask is None and self.causal:
+            mask = bias.tape.empty((1, 1, query.shape[2], key.shape[2]), BOOL)
+        return op.contiguous(bias if mask is None else op.where(mask, bias))
 
     def _fused(self, query: Tensor, key: Tensor, value: Tensor, mask: Tensor | None) -> Tensor:
         """With a mask no kernel knows of head groups: one query is folded into them, for more the heads are repeated."""

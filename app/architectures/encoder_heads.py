@@ -58,7 +58,7 @@ class MaskedLanguageHead(EncoderHead):
 class SequenceHead(EncoderHead):
     """Class scores from the first position: a projection, an activation, dropout and the classifier."""
 
-    def __init__(self, spec: HeadSpec, table: Embedding) -> None:
+    def __init__(self, spec: HeadSpec, _: Embedding) -> None:
         self.spec = spec
         self.dense = Linear(spec.hidden, spec.hidden)
         self.classifier = Linear(spec.hidden, spec.labels)
@@ -74,7 +74,7 @@ class SequenceHead(EncoderHead):
 class TokenHead(EncoderHead):
     """Class scores of every position."""
 
-    def __init__(self, spec: HeadSpec, table: Embedding) -> None:
+    def __init__(self, spec: HeadSpec, _: Embedding) -> None:
         self.dropout = spec.dropout
         self.classifier = Linear(spec.hidden, spec.labels)
 
@@ -85,7 +85,7 @@ class TokenHead(EncoderHead):
 class SpanHead(EncoderHead):
     """Scores of every position for being the start or the end of an answer."""
 
-    def __init__(self, spec: HeadSpec, table: Embedding) -> None:
+    def __init__(self, spec: HeadSpec, _: Embedding) -> None:
         self.qa_outputs = Linear(spec.hidden, 2)
 
     def __call__(self, x: Tensor) -> Tensor:
@@ -121,7 +121,7 @@ class PretrainingHead(EncoderHead):
 class PooledStates(EncoderHead):
     """No head: the hidden states and, in BERT, the pooled first position."""
 
-    def __init__(self, spec: HeadSpec, table: Embedding) -> None:
+    def __init__(self, spec: HeadSpec, _: Embedding) -> None:
         self.pooler = Linear(spec.hidden, spec.hidden)
 
     def __call__(self, x: Tensor) -> Tensor:
@@ -131,7 +131,7 @@ class PooledStates(EncoderHead):
 class HiddenStates(EncoderHead):
     """No head and no pooling: the hidden states themselves."""
 
-    def __init__(self, spec: HeadSpec, table: Embedding) -> None:
+    def __init__(self, _spec: HeadSpec, _: Embedding) -> None:
         """Holds no weights."""
 
     def __call__(self, x: Tensor) -> Tensor:

@@ -52,7 +52,7 @@ class Attention(Module):
         qkv = op.rearranged(self.qkv(x), 3, batch, self.heads, length, size)
         query, key, value = (part.view(*part.shape[1:]) for part in op.split(qkv, (1, 1, 1), axis=0))
         if self.implementation == "eager":
-            out, _ = op.eager_attention(query, key, value, mask=None, dropout_probability=0.0, fp32_softmax=False, cast_back=False)
+            out, _ = op.eager_attention(query, key, value, biases=(), dropout_probability=0.0, fp32_softmax=False, cast_back=False)
         else:
             out = op.scaled_dot_product_attention(query, key, value, causal=False)
         return self.proj(out.view(batch, length, hidden))

@@ -120,41 +120,66 @@ def _settle(leaf: Tensor, pending: Pending) -> None:
     leaf.grad = gradient
 
 
-def checkpoint(function: Callable[[Tensor], Tensor], x: Tensor) -> Tensor:
-    """Activation checkpointing: keeps only the input of `function` and runs it again in the backward pass.
+def checkpoint(function: Callable[..., Tensor], x: Tensor, *others: object) -> Tensor:
+    """Activation checkpointing: keeps only the inputs of `function` and runs it again in the backward pass.
 
+    Gradients go to `x` and to those of the other arguments that are tensors with a gradient.
     Source: torch.utils.checkpoint, non-reentrant, the default of Hugging Face transformers.
     """
     tape = x.tape
     if not tape.recording:
-        return function(x)
+        return function(x, *others)
     tape.recording = False
-    out = function(x)
+    out = function(x, *others)
     tape.recording = True
-    leaf = Tensor(tape, x.shape, x.dtype, None)
-    leaf.requires_grad = x.requires_grad
-    saved_input = [x.detach()]
+    arguments: list[object] = [x, *others]
+    places = [i for i, given in enumerate(arguments) if isinstance(given, Tensor) and (given is x or given.requires_grad)]
+    inputs = [given for given in arguments if isinstance(given, Tensor) and (given is x or given.requires_grad)]
+    kept = [(given.detach(), given.requires_grad) for given in inputs]
+    for place in places:
+        arguments[place] = None
 
     def recompute(gradient: Tensor) -> Gradients:
-        leaf.storage = saved_input.pop().storage
+        leaves = _leaves(kept)
         tape.record.enter(Phase.RECOMPUTE)
-        root = function(leaf).node
+        root = _call(function, arguments, places, leaves).node
         tape.casts.clear()  # autocast is left at the end of the recomputation
         tape.record.enter(Phase.BACKWARD)
-        leaf.storage = None
+        for leaf in leaves:
+            leaf.storage = None
         if root is None:
-            return (None,)
-        pending = {root: gradient}
+            return [None] * len(leaves)
+        pending: Pending = {root: gradient}
         del gradient  # the caller holds no other reference: it is dropped once consumed, as in the engine
         _propagate(root, pending)
-        result, leaf.grad = leaf.grad, None
-        if result is not None and result.storage is not None:
-            result.storage.becomes(Category.TEMPORARIES)
-        return (result,)
+        return [_taken_gradient(leaf) for leaf in leaves]
 
     if out.requires_grad:
-        out.node = Node(tape, [x], [x.storage], recompute)
+        out.node = Node(tape, inputs, [given.storage for given in inputs], recompute)
     return out
+
+
+def _leaves(kept: list[tuple[Tensor, bool]]) -> list[Tensor]:
+    """Leaves in place of the kept inputs, which are let go."""
+    leaves = [kept_input for kept_input, _ in kept]
+    for leaf, (_, requires_grad) in zip(leaves, kept, strict=True):
+        leaf.requires_grad = requires_grad
+    kept.clear()
+    return leaves
+
+
+def _call(function: Callable[..., Tensor], arguments: list[object], places: list[int], leaves: list[Tensor]) -> Tensor:
+    given = list(arguments)
+    for place, leaf in zip(places, leaves, strict=True):
+        given[place] = leaf
+    return function(*given)
+
+
+def _taken_gradient(leaf: Tensor) -> Tensor | None:
+    gradient, leaf.grad = leaf.grad, None
+    if gradient is not None and gradient.storage is not None:
+        gradient.storage.becomes(Category.TEMPORARIES)
+    return gradient
 
 
 class BlockBoundary:

@@ -106,7 +106,7 @@ class Blocks(Module):
         for period in self.periods:
             x = BlockBoundary.enter(x, period.times) if period.times > 1 else x
             for block in period.blocks:
-                x = checkpoint(_bound(block, args), x) if checkpointed else block(x, *args)  # type: ignore[operator]
+                x = checkpoint(block, x, *args) if checkpointed else block(x, *args)  # type: ignore[arg-type, operator]
             x = BlockBoundary.leave(x, period.times) if period.times > 1 else x
         return x
 
@@ -124,10 +124,6 @@ class Period(Module):
         for block in blocks:
             for parameter in block.parameters():
                 parameter.times = times
-
-
-def _bound(block: Module, args: tuple[object, ...]) -> Callable[[Tensor], Tensor]:
-    return lambda x: block(x, *args)  # type: ignore[operator]
 
 
 LONGEST_PERIOD = 12

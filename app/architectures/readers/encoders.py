@@ -5,7 +5,15 @@ from typing import Any
 
 from app.architectures.encoder import Encoder, EncoderSpec
 from app.architectures.encoder_heads import (
-    EncoderHead, HeadSpec, HiddenStates, MaskedLanguageHead, PooledStates, PretrainingHead, SequenceHead, SpanHead, TokenHead,
+    EncoderHead,
+    HeadSpec,
+    HiddenStates,
+    MaskedLanguageHead,
+    PooledStates,
+    PretrainingHead,
+    SequenceHead,
+    SpanHead,
+    TokenHead,
 )  # fmt: skip
 from app.architectures.network import Network, Options
 from app.architectures.readers.fields import activation, divides, flag, fraction, integer, layers

@@ -5,7 +5,7 @@ from typing import Any
 
 from app.architectures.decoder import Decoder, DecoderSpec
 from app.architectures.network import Network, Options
-from app.architectures.readers import encoders, gpt
+from app.architectures.readers import encoder_decoders, encoders, gpt
 from app.architectures.readers.fields import divides, flag, integer, layers
 
 Config = Mapping[str, Any]
@@ -58,6 +58,8 @@ BUILDERS: dict[str, Builder] = {
     "opt": gpt.opt,
     "qwen2": _qwen2,
     "qwen3": _qwen3,
+    "mt5": encoder_decoders.t5,
+    "t5": encoder_decoders.t5,
     "roberta": encoders.roberta,
     "xlm-roberta": encoders.roberta,
 }

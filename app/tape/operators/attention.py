@@ -3,7 +3,7 @@
 Sources: aten/src/ATen/native/transformers (sdp_utils.cpp, attention.cpp) and FlashAttention's mha_bwd (flash_api.cpp), PyTorch 2.13.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from app.tape.autograd import Gradients, attach
 from app.tape.dtypes import BOOL, FP32, DType
@@ -11,6 +11,7 @@ from app.tape.operators.casting import cast, lower
 from app.tape.operators.elementwise import add, contiguous, dropout, scaled
 from app.tape.operators.linear import FLOPS_PER_MAC, matmul
 from app.tape.operators.normalization import softmax
+from app.tape.operators.views import expand
 from app.tape.recorder import Category
 from app.tape.tensor import Meta, Shape, Tensor
 from app.units import round_up
@@ -46,7 +47,7 @@ def scaled_dot_product_attention(
     if q.dtype.half and mask is None and size <= FLASH_LARGEST_HEAD and v.shape[-1] == size:
         out = _fused((q, k, v), _flash_backward_workspace, causal)
         return contiguous(out) if heads_first else out
-    bias = None if mask is None else _additive(mask, q.dtype)
+    bias = None if mask is None else expand(_additive(mask, q.dtype), *q.shape[:-1], k.shape[2])
     if not grouped and size % (8 if q.dtype.half else 4) == 0:
         return _fused((q, k, v), _efficient_backward_workspace, causal, bias)
     return _plain_kernel((q, k, v), bias, causal, dropout_probability)
@@ -153,13 +154,14 @@ def eager_attention(
     k: Tensor,
     v: Tensor,
     *,
-    mask: Tensor | None,
+    biases: Sequence[Tensor],
     dropout_probability: float,
     fp32_softmax: bool = True,
     cast_back: bool = True,
 ) -> tuple[Tensor, Tensor]:
-    """Attention written out in matrix products, as transformers' eager implementations: scaled, masked, softmax, dropout.
+    """Attention written out in matrix products, as transformers' eager implementations: scaled, biased, softmax, dropout.
 
+    `biases` are added one after the other (relative positions, an additive mask).
     Gives the output [batch, length, heads, size] and the attention weights, which callers there hold on to.
     `fp32_softmax`: the softmax is asked for in fp32 rather than in the type of the scores (or what autocast makes of it);
     `cast_back`: its result is then cast to the type of the queries.
@@ -167,8 +169,8 @@ def eager_attention(
     groups = q.shape[1] // k.shape[1]
     k, v = repeat_heads(k, groups), repeat_heads(v, groups)
     scores = scaled(matmul(_heads_first(q), _heads_first(k, groups).transpose(-1, -2)))
-    if mask is not None:
-        scores = add(scores, mask)
+    for bias in biases:
+        scores = add(scores, bias)
     weights = softmax(scores, dtype_fp32=fp32_softmax)
     weights = cast(weights, q.dtype) if cast_back else weights
     del scores

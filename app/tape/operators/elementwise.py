@@ -68,6 +68,14 @@ def activation(x: Tensor, name: str) -> Tensor:
     return attach(out, [x], [out if name in _SAVES_OUTPUT else x], backward)
 
 
+def where(condition: Tensor, x: Tensor) -> Tensor:
+    """x where the condition holds, a number elsewhere: keeps the condition."""
+    tape, meta = x.tape, x.meta
+    out = tape.empty(_broadcast(condition, x), x.dtype)
+    elementwise_work(tape, meta, out)
+    return attach(out, [x], [condition], lambda gradient: (tape.like(meta),))
+
+
 def relu_(x: Tensor) -> Tensor:
     """In-place ReLU: the result takes the place of its input and is kept for backward."""
     tape, meta = x.tape, x.meta

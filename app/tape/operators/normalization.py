@@ -53,6 +53,12 @@ def rms_norm(x: Tensor, weight: Parameter) -> Tensor:
     return multiply(cast(x, dtype), weight)
 
 
+def rms_norm_of_stream(x: Tensor, weight: Parameter) -> Tensor:
+    """RMS norm as transformers' T5LayerNorm: only the mean square is taken in fp32; the product keeps x itself."""
+    x = multiply(x, _reciprocal_root_mean_square(cast(x, FP32)))
+    return multiply(weight, cast(x, weight.dtype) if weight.dtype.half else x)
+
+
 def _reciprocal_root_mean_square(x: Tensor) -> Tensor:
     """rsqrt(mean(x^2) + eps): the power keeps x, the root its own (small) result; the square is a temporary."""
     tape, meta = x.tape, x.meta
