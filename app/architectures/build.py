@@ -45,6 +45,8 @@ def _preset(reference: PresetModel, options: Options) -> Network:
     if timm_models.knows(name):
         return timm_models.build(name, reference.options, options)
     entry = find(name)
+    if timm_models.knows(entry.id):
+        return timm_models.build(entry.id, reference.options, options)
     try:
         network = build_from_config({**entry.config, **reference.options}, options)
     except Unmodelled as unmodelled:
