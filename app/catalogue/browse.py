@@ -119,15 +119,15 @@ def _sort(items: list[ItemFact], snapshot: Snapshot, order: str) -> None:
         return
 
     def key(item: ItemFact) -> tuple[bool, float]:
-        value = _euros(item, snapshot) if name == "price" else _number(item, name)
-        return value is None, 0.0 if value is None else -value if downwards else value
+        value = _euro_cents(item, snapshot) if name == "price" else _number(item, name)
+        return value is None, 0 if value is None else -value if downwards else value
 
     items.sort(key=key)
 
 
-def _euros(item: ItemFact, snapshot: Snapshot) -> float | None:
+def _euro_cents(item: ItemFact, snapshot: Snapshot) -> int | None:
     rates = snapshot.catalogue.rates
-    return min((float(rates.convert(price.money, "EUR").minor) for price in snapshot.prices[item.id]), default=None)
+    return min((rates.convert(price.money, "EUR").minor for price in snapshot.prices[item.id]), default=None)
 
 
 def _documents(database: Database, snapshot: Snapshot, items: Sequence[ItemFact]) -> list[Document]:
