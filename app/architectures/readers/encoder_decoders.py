@@ -4,8 +4,10 @@ from collections.abc import Mapping
 from typing import Any
 
 from app.architectures.network import Network, Options
-from app.architectures.readers.fields import activation, flag, fraction, integer, layers
+from app.architectures.readers.fields import activation, divides, flag, fraction, integer, layers
+from app.architectures.seq2seq import Bart, Seq2SeqSpec, StackSpec
 from app.architectures.t5 import T5, T5Spec
+from app.architectures.whisper import Whisper, WhisperSpec
 
 Config = Mapping[str, Any]
 
@@ -33,3 +35,60 @@ def t5(config: Config, options: Options) -> Network:
         scaled_output=flag(config, "scale_decoder_outputs", tied),
     )
     return T5(spec, options)
+
+
+def _stack(config: Config, side: str, **differences: Any) -> StackSpec:
+    """The encoder or the decoder (`side`) of a BART-like configuration; `differences` are what the family does in its own way."""
+    hidden, heads = integer(config, "d_model", default=1024), integer(config, f"{side}_attention_heads", default=16)
+    divides("d_model", hidden, heads, f"{side}_attention_heads")
+    fields: dict[str, Any] = {
+        "hidden": hidden,
+        "layers": layers(config, f"{side}_layers", default=12),
+        "heads": heads,
+        "feed_forward": integer(config, f"{side}_ffn_dim", default=4096),
+        "positions": integer(config, "max_position_embeddings", default=1024),
+        "activation": activation(config, "activation_function", default="gelu"),
+        "dropout": fraction(config, "dropout", 0.1),
+        "attention_dropout": fraction(config, "attention_dropout", 0.0),
+        "activation_dropout": fraction(config, "activation_dropout", 0.0),
+    }
+    return StackSpec(**{**fields, **differences})
+
+
+def _seq2seq(config: Config, options: Options, **differences: Any) -> Network:
+    spec = Seq2SeqSpec(
+        vocabulary=integer(config, "vocab_size", default=50265),
+        encoder=_stack(config, "encoder", **differences),
+        decoder=_stack(config, "decoder", **differences),
+        tied=flag(config, "tie_word_embeddings", True),
+    )
+    return Bart(spec, options)
+
+
+def bart(config: Config, options: Options) -> Network:
+    """BartConfig."""
+    return _seq2seq(config, options)
+
+
+def mbart(config: Config, options: Options) -> Network:
+    """MBartConfig: norms before each part, and one after the last."""
+    return _seq2seq(config, options, norm_first=True, final_norm=True)
+
+
+def whisper(config: Config, options: Options) -> Network:
+    """WhisperConfig."""
+    common: dict[str, Any] = {
+        "dropout": fraction(config, "dropout", 0.0), "norm_first": True, "norm_embeddings": False, "final_norm": True,
+        "key_bias": False, "heads_first": True,
+    }  # fmt: skip
+    named = {"d_model": 384, "encoder_ffn_dim": 1536, "decoder_ffn_dim": 1536, **config}
+    sources = integer(config, "max_source_positions", default=1500)
+    targets = integer(config, "max_target_positions", default=448)
+    spec = WhisperSpec(
+        vocabulary=integer(config, "vocab_size", default=51865),
+        mel_bins=integer(config, "num_mel_bins", default=80),
+        encoder=_stack(named, "encoder", positions=sources, **common),
+        decoder=_stack(named, "decoder", positions=targets, **common),
+        tied=flag(config, "tie_word_embeddings", True),
+    )
+    return Whisper(spec, options)
