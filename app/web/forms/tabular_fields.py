@@ -21,8 +21,9 @@ TABULAR = Tab(
     label="Tabular",
     has_model=False,
     job=(
+        typed("algorithm", "Algorithm", "workload.algorithm", TEXT, "RandomForestClassifier", hint="the library's own name", wide=True),
         chosen("library", "Library", "workload.library", LIBRARIES),
-        typed("algorithm", "Algorithm", "workload.algorithm", TEXT, "RandomForestClassifier", hint="the library's own name"),
+        chosen("dtype", "Number type", "workload.dtype", NUMBER_TYPES),
         typed("rows", "Rows", "workload.rows", COUNT, "1M", hint="e.g. 5M"),
         typed("columns", "Columns", "workload.columns", COUNT, "80"),
         typed(
@@ -34,7 +35,6 @@ TABULAR = Tab(
             hint="name=value, separated by commas",
             wide=True,
         ),
-        chosen("dtype", "Number type", "workload.dtype", NUMBER_TYPES),
         typed("jobs", "Parallel jobs", "workload.n_jobs", NUMBER, "-1", hint="-1: every core"),
     ),
     data=DATA,

@@ -1,0 +1,65 @@
+"""The web application, put together: one site, its middleware, its routes."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+import structlog
+from fastapi import FastAPI
+
+from app import __version__
+from app.catalogue.snapshot import CatalogueCache
+from app.database import Database
+from app.settings import Settings, get_settings
+from app.web.api.description import describe
+from app.web.assets import Assets
+from app.web.errors import install_error_handlers
+from app.web.middleware.body_limit import BodyLimit
+from app.web.middleware.request_log import RequestLog
+from app.web.middleware.same_origin import SameOrigin
+from app.web.middleware.security_headers import SecurityHeaders
+from app.web.middleware.throttle import Throttle
+from app.web.routes import ROUTERS
+from app.web.site import Site
+
+# The first one is the outermost: whatever answers inside it passes through it.
+MIDDLEWARE = (SecurityHeaders, RequestLog, BodyLimit, SameOrigin, Throttle)
+
+
+def create_app(settings: Settings | None = None) -> FastAPI:
+    """The application for these settings (those of the environment where none are given)."""
+    app = FastAPI(title="Rigwise", version=__version__, docs_url=None, redoc_url=None, lifespan=_lifespan)
+    app.state.settings = settings or get_settings()
+    install_error_handlers(app)
+    for middleware in reversed(MIDDLEWARE):
+        app.add_middleware(middleware)
+    for router in ROUTERS:
+        app.include_router(router)
+    app.mount("/static", Assets(), name="static")
+    app.openapi = lambda: describe(app)  # type: ignore[method-assign]  # FastAPI's own way to extend it
+    return app
+
+
+@asynccontextmanager
+async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
+    """Open the database for as long as the application runs."""
+    _configure_logging()
+    settings: Settings = app.state.settings
+    database = Database(settings.database_url)
+    app.state.site = Site(settings=settings, database=database, catalogue=CatalogueCache(database))
+    try:
+        yield
+    finally:
+        database.close()
+
+
+def _configure_logging() -> None:
+    structlog.configure(
+        processors=[
+            structlog.processors.add_log_level,
+            structlog.processors.TimeStamper(fmt="iso", utc=True),
+            structlog.processors.format_exc_info,
+            structlog.processors.JSONRenderer(),
+        ],
+        logger_factory=structlog.WriteLoggerFactory(),
+        cache_logger_on_first_use=True,
+    )

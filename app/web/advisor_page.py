@@ -1,0 +1,129 @@
+"""The advisor: from what was typed to the page with its answer, or with its errors."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+from app.architectures import library
+from app.errors import FieldError, InvalidInput
+from app.units import format_count
+from app.web.contexts.answer import AnswerView, answer_view
+from app.web.contexts.form import FormView, ModelOption, PresetView, form_view, target_of
+from app.web.contexts.job import job_summary
+from app.web.contexts.values import Document
+from app.web.forms.documents import Names, config_on_one_line, entry_of_document, read_request
+from app.web.forms.entry import Entry, entry_of
+from app.web.names import names_for
+from app.web.site import Site
+from app.workloads.presets import preset_named, presets
+
+OPTIONS_SHOWN = 8
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AdvisorPage:
+    """Context of pages/advisor.html and of fragments/answer_update.html."""
+
+    title: str
+    form: FormView
+    answer: AnswerView | None
+    submitted: bool
+    announcement: str
+    total: str
+    query: str
+    status: int
+
+
+def advisor_page(pairs: Iterable[tuple[str, str]], site: Site, *, submitted: bool) -> AdvisorPage:
+    """The page for what was typed: with the answer (200), or with every error at its field (422)."""
+    names = names_for(site.catalogue.current())
+    entry = entry_from(list(pairs), names)
+    try:
+        entry = with_config_read(entry)
+        request = read_request(entry, names)
+        advice = site.advice(request)
+    except InvalidInput as error:
+        return _with_errors(entry, error.errors, submitted)
+    document = request.model_dump(mode="json")
+    answer = answer_view(document, advice, names, lambda changes: link_with(document, changes, names))
+    summary = job_summary(document["workload"], names)
+    return AdvisorPage(
+        title=answer.headline.text,
+        form=form_view(entry, presets=preset_links(), summary=summary),
+        answer=answer,
+        submitted=submitted,
+        announcement=answer.headline.text,
+        total=answer.headline.short,
+        query=entry.query(),
+        status=200,
+    )
+
+
+def entry_from(pairs: Sequence[tuple[str, str]], names: Names) -> Entry:
+    """The form's state for the pairs of an address or a form; `preset` starts from a ready-made job."""
+    chosen = next((text for name, text in pairs if name == "preset"), "")
+    preset = preset_named(chosen) if chosen else None
+    if chosen and preset is None:
+        return replace(entry_of(pairs), unknown=(f"preset={chosen}",))
+    return entry_of(pairs, entry_of_document(preset.document, names) if preset else None)
+
+
+def with_config_read(entry: Entry) -> Entry:
+    """The state with a pasted config.json put in its place. Raises InvalidInput at `paste` where it is not one."""
+    if not entry.paste.strip():
+        return entry
+    return replace(entry, config=config_on_one_line(entry.paste), paste="")
+
+
+def link_with(request: Document, changes: Sequence[Document], names: Names) -> str:
+    """The address of the form with changes made to the workload of a request."""
+    document: dict[str, Any] = {"workload": _copied(request["workload"]), "limits": request["limits"]}
+    for change in changes:
+        _set(document["workload"], change["path"].removeprefix("workload."), change["value"])
+    return address_of(document, names)
+
+
+def address_of(request: Document, names: Names) -> str:
+    """The address of the form for a request document; of the empty form where an old document no longer fits it."""
+    try:
+        query = entry_of_document(request, names).query()
+    except InvalidInput:
+        return "/"
+    return f"/?{query}" if query else "/"
+
+
+def preset_links() -> tuple[PresetView, ...]:
+    """The ready-made jobs as links."""
+    return tuple(PresetView(title=preset.title, href=f"/?preset={preset.id}") for preset in presets())
+
+
+def model_options(text: str) -> tuple[ModelOption, ...]:
+    """The models that a search text may mean."""
+    found = library.search(text, limit=OPTIONS_SHOWN) if text.strip() else []
+    return tuple(ModelOption(id=entry.id, name=entry.name, note=f"{format_count(entry.parameters)} parameters") for entry in found)
+
+
+def _with_errors(entry: Entry, errors: Sequence[FieldError], submitted: bool) -> AdvisorPage:
+    about_model = any(target_of(entry, error)[0] == "model" for error in errors)
+    form = form_view(entry, errors=errors, options=model_options(entry.model) if about_model else (), presets=preset_links())
+    return AdvisorPage(
+        title="Please check the form",
+        form=form,
+        answer=None,
+        submitted=submitted,
+        announcement="",
+        total="Waiting for the rest of the job",
+        query=entry.query(),
+        status=422,
+    )
+
+
+def _copied(document: Any) -> Any:
+    return {key: _copied(value) for key, value in document.items()} if isinstance(document, dict) else document
+
+
+def _set(document: dict[str, Any], path: str, value: object) -> None:
+    *parents, last = path.split(".")
+    for step in parents:
+        document = document.setdefault(step, {})
+    document[last] = value

@@ -1,0 +1,216 @@
+"""Shapes of what the API answers with, for its description. The documents themselves are made by the rooms that own them."""
+
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict
+
+
+class Answer(BaseModel):
+    """A part of an answer: the fields named here are always there, others may be beside them."""
+
+    model_config = ConfigDict(extra="allow")
+
+
+class FieldProblem(BaseModel):
+    """One field at fault."""
+
+    path: str
+    message: str
+
+
+class Problem(BaseModel):
+    """An error (RFC 9457)."""
+
+    type: str
+    title: str
+    status: int
+    detail: str
+    errors: list[FieldProblem]
+
+
+class MoneyAnswer(BaseModel):
+    """An amount of money."""
+
+    amount: str
+    currency: str
+
+
+class IntervalAnswer(Answer):
+    """Where the true figure lies."""
+
+    low_bytes: int
+    high_bytes: int
+    coverage: float
+    basis: Literal["measured", "model", "size only"]
+
+
+class TermAnswer(Answer):
+    """One term of a ledger."""
+
+    key: str
+    label: str
+    bytes: int
+    formula: str
+    inputs: dict[str, int | float | str]
+    source: str
+
+
+class FindingAnswer(Answer):
+    """Something the reader should know."""
+
+    severity: Literal["blocker", "caution", "note"]
+    code: str
+    message: str
+    remedy: str
+
+
+class ParametersAnswer(Answer):
+    """Parameter counts."""
+
+    total: int
+    trainable: int
+    active: int
+
+
+class GpuMemoryAnswer(Answer):
+    """Need of the fullest GPU; the terms sum to `required_bytes`."""
+
+    peak_allocated_bytes: int
+    required_bytes: int
+    interval: IntervalAnswer
+    peak_phase: str
+    terms: list[TermAnswer]
+
+
+class HostMemoryAnswer(Answer):
+    """Need of system RAM; the terms sum to `required_bytes`."""
+
+    peak_process_bytes: int
+    required_bytes: int
+    recommended_gb: int
+    interval: IntervalAnswer
+    terms: list[TermAnswer]
+
+
+class StorageAnswer(Answer):
+    """Need of disks."""
+
+    ssd_bytes: int
+    hdd_bytes: int
+    read_bytes_per_second: int
+    model_file_bytes: int
+    checkpoint_bytes: int
+    terms: list[TermAnswer]
+
+
+class ComputeAnswer(Answer):
+    """Work of one step."""
+
+    flops_per_step: int
+    tokens_or_samples_per_step: int
+
+
+class VersionAnswer(Answer):
+    """What answered."""
+
+    estimator: str
+
+
+class EstimateAnswer(Answer):
+    """What a job needs."""
+
+    parameters: ParametersAnswer
+    gpu_memory: GpuMemoryAnswer | None
+    host_memory: HostMemoryAnswer
+    storage: StorageAnswer
+    compute: ComputeAnswer
+    findings: list[FindingAnswer]
+    version: VersionAnswer
+
+
+class PriceAnswer(Answer):
+    """What a machine costs."""
+
+    total: MoneyAnswer
+    lines: list[dict[str, Any]]
+
+
+class MachineAnswer(Answer):
+    """One machine."""
+
+    id: str
+    platform: dict[str, Any]
+    gpus: dict[str, Any] | None
+    ram: list[dict[str, Any]]
+    ssd: list[dict[str, Any]]
+    hdd: list[dict[str, Any]]
+    price: PriceAnswer
+    gpu_memory_utilisation: float
+    speed: dict[str, Any]
+    power_watts: int
+    findings: list[FindingAnswer]
+
+
+class PickAnswer(Answer):
+    """The best machine in one respect."""
+
+    role: Literal["cheapest", "value", "fastest", "headroom"]
+    machine: MachineAnswer
+
+
+class AdviceAnswer(Answer):
+    """The best machines for a job within the limits."""
+
+    estimate: EstimateAnswer
+    catalogue_revision: int
+    picks: list[PickAnswer]
+    frontier: list[MachineAnswer]
+    near_misses: list[dict[str, Any]]
+    levers: list[dict[str, Any]]
+    ladder: list[dict[str, Any]]
+    considered: int
+    findings: list[FindingAnswer]
+
+
+class ResultAnswer(Answer):
+    """A shared result as it was frozen."""
+
+    id: str
+    created_at: str
+    schema_version: int
+    fingerprint: str
+    request: dict[str, Any]
+    advice: dict[str, Any]
+
+
+class SharedAnswer(Answer):
+    """Where a result has been kept."""
+
+    id: str
+    url: str
+
+
+class CatalogueAnswer(Answer):
+    """Items of one kind, a page at a time."""
+
+    kind: str
+    revision: int
+    total: int
+    page: int
+    pages: int
+    items: list[dict[str, Any]]
+
+
+class ModelAnswer(Answer):
+    """One model of the library."""
+
+    id: str
+    name: str
+    family: str
+    parameters: int
+
+
+class ModelsAnswer(Answer):
+    """Models found."""
+
+    models: list[ModelAnswer]

@@ -1,0 +1,103 @@
+"""A part's price over time: a step line that stops where no price was seen for a while."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import date, timedelta
+from itertools import pairwise
+
+from app.web.charts.scale import Scale, Tick, scale_for
+
+GAP = timedelta(days=45)
+CURRENT_FOR = timedelta(days=30)
+
+
+@dataclass(frozen=True, slots=True)
+class Sighting:
+    """A price seen on a day, in minor units of the drawing's currency."""
+
+    on: date
+    price: int
+    title: str
+
+
+@dataclass(frozen=True, slots=True)
+class Dot:
+    """One sighting in the drawing; `y` is measured from the top."""
+
+    x: float
+    y: float
+    title: str
+
+
+@dataclass(frozen=True, slots=True)
+class DateTick:
+    """A labelled day along the bottom."""
+
+    percent: float
+    day: date
+    anchor: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PriceHistory:
+    """Geometry of the drawing: paths of the unbroken stretches (for a box of 100 x 100), and the sightings themselves."""
+
+    stretches: tuple[str, ...]
+    dots: tuple[Dot, ...]
+    price_ticks: tuple[Tick, ...]
+    day_ticks: tuple[DateTick, ...]
+    gaps: tuple[tuple[float, int], ...]  # middle in per cent, days without a price
+
+
+def price_history(sightings: Sequence[Sighting], today: date) -> PriceHistory | None:
+    """The drawing up to today, None where nothing was seen."""
+    if not sightings:
+        return None
+    ordered = sorted(sightings, key=lambda one: one.on)
+    first = min(ordered[0].on, today - timedelta(days=1))
+    prices = scale_for([0.0, *(one.price for one in ordered)])
+    days = Scale(first.toordinal(), max(today, ordered[-1].on).toordinal())
+    dots = tuple(Dot(days.percent(one.on.toordinal()), _from_top(prices, one.price), one.title) for one in ordered)
+    return PriceHistory(
+        stretches=tuple(_path(stretch, days, prices, today) for stretch in _unbroken(ordered)),
+        dots=dots,
+        price_ticks=tuple(Tick(round(100 - tick.percent, 3), tick.value) for tick in prices.ticks()),
+        day_ticks=_day_ticks(first, max(today, ordered[-1].on), days),
+        gaps=tuple(_gaps(ordered, days)),
+    )
+
+
+def _from_top(prices: Scale, price: float) -> float:
+    return round(100 - prices.percent(price), 3)
+
+
+def _unbroken(ordered: Sequence[Sighting]) -> list[list[Sighting]]:
+    stretches: list[list[Sighting]] = [[ordered[0]]]
+    for earlier, later in pairwise(ordered):
+        if later.on - earlier.on > GAP:
+            stretches.append([])
+        stretches[-1].append(later)
+    return stretches
+
+
+def _path(stretch: Sequence[Sighting], days: Scale, prices: Scale, today: date) -> str:
+    """Steps: a price holds until the next one is seen; the last for as long as it counts as current."""
+    start = stretch[0]
+    path = f"M{days.percent(start.on.toordinal())} {_from_top(prices, start.price)}"
+    for one in stretch[1:]:
+        path += f"H{days.percent(one.on.toordinal())}V{_from_top(prices, one.price)}"
+    until = min(stretch[-1].on + CURRENT_FOR, max(today, stretch[-1].on))
+    return f"{path}H{days.percent(until.toordinal())}"
+
+
+def _gaps(ordered: Sequence[Sighting], days: Scale) -> list[tuple[float, int]]:
+    pairs = pairwise(ordered)
+    long = [(earlier.on, later.on) for earlier, later in pairs if later.on - earlier.on > GAP]
+    return [(days.percent((start.toordinal() + end.toordinal()) / 2), (end - start).days) for start, end in long]
+
+
+def _day_ticks(first: date, last: date, days: Scale) -> tuple[DateTick, ...]:
+    middle = date.fromordinal((first.toordinal() + last.toordinal()) // 2)
+    return tuple(
+        DateTick(days.percent(day.toordinal()), day, anchor) for day, anchor in ((first, "start"), (middle, "middle"), (last, "end"))
+    )

@@ -1,0 +1,178 @@
+"""The answer: everything below the headline, for the live page and for a frozen result alike."""
+
+import json
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from app.web.charts.memory_bar import MemoryBar
+from app.web.charts.tradeoff import Candidate, Tradeoff, tradeoff
+from app.web.contexts.findings import FindingView, finding_views, sentence
+from app.web.contexts.headline import Headline, headline
+from app.web.contexts.job import job_summary, speed_unit
+from app.web.contexts.machine import MachineView, cheapest_of, machine_view
+from app.web.contexts.needs import LedgerView, NeedView, bar_of, ledgers, needs
+from app.web.contexts.values import Document, money_of, whole
+from app.web.formats import percent
+from app.web.forms.documents import Names
+
+ROLE_NAMES = {"cheapest": "Cheapest", "value": "Best value", "fastest": "Fastest", "headroom": "Most headroom"}
+LinkTo = Callable[[Sequence[Document]], str]  # from a lever's changes to the address of the form with them made
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PickView:
+    """A machine with the roles it is the best in."""
+
+    roles: str
+    reason: str
+    best: bool
+    machine: MachineView
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LeverView:
+    """One way to make the job smaller."""
+
+    label: str
+    href: str
+    change_bytes: int
+    time_ratio: float | None
+    cheapest: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RungView:
+    """A budget from which on a better machine can be had."""
+
+    budget: str
+    more: str
+    title: str
+    speed: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NearMissView:
+    """A machine that almost does it."""
+
+    machine: MachineView
+    reason: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AnswerView:
+    """Context of partials/_answer.html."""
+
+    headline: Headline
+    summary: str
+    needs: tuple[NeedView, ...]
+    bar: MemoryBar
+    bar_of_gpu: bool
+    ledgers: tuple[LedgerView, ...]
+    picks: tuple[PickView, ...]
+    levers: tuple[LeverView, ...]
+    tradeoff: Tradeoff | None
+    frontier: tuple[MachineView, ...]
+    ladder: tuple[RungView, ...]
+    near_misses: tuple[NearMissView, ...]
+    findings: tuple[FindingView, ...]
+    considered: int
+    currency: str
+    speed_unit: str
+    request_json: str
+
+
+def answer_view(request: Mapping[str, Any], advice: Document, names: Names, link_to: LinkTo) -> AnswerView:
+    """The view of an advice document for a request document with every default written out."""
+    unit = speed_unit(request["workload"])
+    estimate = advice["estimate"]
+    views = {pick["role"]: machine_view(pick["machine"], unit) for pick in advice["picks"]}
+    misses = [NearMissView(machine=machine_view(miss["machine"], unit), reason=sentence(miss["reason"])) for miss in advice["near_misses"]]
+    frontier = tuple(machine_view(machine, unit) for machine in advice["frontier"])
+    picks = pick_views(views, request["limits"])
+    best = next((pick["machine"] for pick in advice["picks"] if pick["role"] == request["limits"]["objective"]), None)
+    return AnswerView(
+        headline=headline(request, advice, list(views.values()), [miss.machine for miss in misses]),
+        summary=job_summary(request["workload"], names),
+        needs=needs(estimate, best),
+        bar=bar_of(estimate["gpu_memory"] or estimate["host_memory"]),
+        bar_of_gpu=bool(estimate["gpu_memory"]),
+        ledgers=ledgers(estimate),
+        picks=picks,
+        levers=tuple(_lever(lever, estimate, link_to) for lever in advice["levers"]),
+        tradeoff=tradeoff(_candidates(frontier, picks)),
+        frontier=frontier,
+        ladder=_ladder(advice["ladder"], unit),
+        near_misses=tuple(misses),
+        findings=finding_views([*estimate["findings"], *advice["findings"]]),
+        considered=advice["considered"],
+        currency=(request["limits"].get("budget") or {}).get("currency") or request["limits"]["currency"],
+        speed_unit=unit,
+        request_json=json.dumps(request, separators=(",", ":")),
+    )
+
+
+def pick_views(machines: Mapping[str, MachineView], limits: Document) -> tuple[PickView, ...]:
+    """One card for each machine, with every role it has; the card that the objective asks for is marked."""
+    roles: dict[str, list[str]] = {}
+    for role, machine in machines.items():
+        roles.setdefault(machine.id, []).append(role)
+    return tuple(
+        PickView(
+            roles=" \u00b7 ".join(ROLE_NAMES[role] for role in held),
+            reason=_reason(machines[held[0]], held, machines, limits),
+            best=limits["objective"] in held,
+            machine=machines[held[0]],
+        )
+        for held in roles.values()
+    )
+
+
+def _reason(machine: MachineView, roles: Sequence[str], machines: Mapping[str, MachineView], limits: Document) -> str:
+    cheapest = cheapest_of(list(machines.values()))
+    if "value" in roles:
+        return "Most speed for the money" if machine.speed else "Cheapest with memory to spare"
+    if "fastest" in roles and cheapest and cheapest.speed:
+        return f"{machine.speed / cheapest.speed:.2g} times as fast as the cheapest"
+    if "headroom" in roles and machine.utilisation is not None:
+        return f"{percent(1 - machine.utilisation)} of each GPU's memory stays free"
+    if "cheapest" in roles and limits.get("budget"):
+        budget = money_of(limits["budget"])
+        return f"{whole(budget - machine.total)} of your budget left"
+    return ""
+
+
+def _candidates(frontier: Sequence[MachineView], picks: Sequence[PickView]) -> list[Candidate]:
+    roles = {pick.machine.id: pick.roles for pick in picks}
+    return [
+        Candidate(
+            anchor=f"machine-{index}",
+            title=f"{machine.title}, {machine.total_text}, {machine.speed_text}",
+            cost=machine.total.minor,
+            speed=machine.speed,
+            role=roles.get(machine.id, ""),
+        )
+        for index, machine in enumerate(frontier, start=1)
+    ]
+
+
+def _lever(lever: Document, estimate: Document, link_to: LinkTo) -> LeverView:
+    memory = estimate["gpu_memory"]
+    now, then = (memory, lever["gpu_memory_bytes"]) if memory else (estimate["host_memory"], lever["host_memory_bytes"])
+    label = " + ".join(change["label"] for change in lever["changes"])
+    return LeverView(
+        label=label[0].upper() + label[1:],
+        href=link_to(lever["changes"]),
+        change_bytes=then - now["required_bytes"],
+        time_ratio=lever["time_ratio"],
+        cheapest=whole(money_of(lever["cheapest"])) if lever["cheapest"] else "\u2013",
+    )
+
+
+def _ladder(steps: Sequence[Document], unit: str) -> tuple[RungView, ...]:
+    machines = [machine_view(step["machine"], unit) for step in steps]
+    rungs = []
+    for index, machine in enumerate(machines):
+        more = f"+{whole(machine.total - machines[index - 1].total)}" if index else ""
+        rungs.append(RungView(budget=machine.total_text, more=more, title=machine.title, speed=machine.speed_text))
+    return tuple(rungs)

@@ -1,0 +1,198 @@
+"""The form as it is shown: every text as it was typed, every error at its field."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from app.errors import FieldError
+from app.web.forms.entry import Entry, field_at
+from app.web.forms.field import Choice, Field
+from app.web.forms.tabs import TABS
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FieldView:
+    """One field."""
+
+    name: str
+    label: str
+    value: str
+    control: str
+    choices: tuple[Choice, ...]
+    hint: str
+    error: str
+    css: str
+
+    @property
+    def ticked(self) -> tuple[str, ...]:
+        """The entries that are ticked, of a field with boxes."""
+        return tuple(self.value.split(","))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SectionView:
+    """Fields under one heading."""
+
+    title: str
+    fields: tuple[FieldView, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TabView:
+    """A tab as a link."""
+
+    label: str
+    href: str
+    current: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ModelOption:
+    """One model that the search found."""
+
+    id: str
+    name: str
+    note: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ModelView:
+    """The field for the model: a name with the options found for it, or a config.json that has been read."""
+
+    value: str
+    error: str
+    options: tuple[ModelOption, ...]
+    config: str
+    config_name: str
+    without_config: str  # address of the form without the config.json
+    paste: str
+    paste_error: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PresetView:
+    """A ready-made job."""
+
+    title: str
+    href: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ErrorLink:
+    """One error of the summary, with the field it leads to."""
+
+    target: str
+    label: str
+    message: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FormView:
+    """Context of partials/_form.html."""
+
+    task: str
+    tabs: tuple[TabView, ...]
+    model: ModelView | None
+    job: SectionView
+    sections: tuple[SectionView, ...]
+    advanced: tuple[FieldView, ...]
+    advanced_changes: int
+    advanced_open: bool
+    extra: str
+    extra_words: str
+    presets: tuple[PresetView, ...]
+    errors: tuple[ErrorLink, ...]
+    by_post: bool  # the state is too large for an address
+    summary: str
+
+
+def form_view(
+    entry: Entry,
+    *,
+    errors: Sequence[FieldError] = (),
+    options: Sequence[ModelOption] = (),
+    presets: Sequence[PresetView] = (),
+    summary: str = "",
+) -> FormView:
+    """The form for a state, with the errors that were found in it."""
+    messages = _by_field(entry, errors)
+    advanced = tuple(_field(field, entry, messages) for field in entry.tab.advanced)
+    return FormView(
+        task=entry.tab.name,
+        tabs=tuple(_tab_link(entry, index) for index in range(len(TABS))),
+        model=_model(entry, messages, options) if entry.tab.has_model else None,
+        job=SectionView(title="Model" if entry.tab.has_model else "Job", fields=_fields(entry.tab.job, entry, messages)),
+        sections=(
+            SectionView(title="Data", fields=_fields(entry.tab.data, entry, messages)),
+            SectionView(title="Budget and parts", fields=_fields(entry.tab.limits, entry, messages)),
+        ),
+        advanced=advanced,
+        advanced_changes=entry.advanced_changes(),
+        advanced_open=any(field.error for field in advanced),
+        extra=entry.extra,
+        extra_words=entry.extra,
+        presets=tuple(presets),
+        errors=tuple(_link(entry, error) for error in errors),
+        by_post=not entry.fits_in_address,
+        summary=summary,
+    )
+
+
+def target_of(entry: Entry, error: FieldError) -> tuple[str, str]:
+    """The id of the field that an error belongs to, and its label; the form itself where it belongs to none."""
+    if error.path in {"paste", "config"}:
+        return "paste", "config.json"
+    if error.path.removeprefix("workload.").split(".")[0] == "model" and entry.tab.has_model:
+        return ("model", "Model") if not entry.config else ("paste", "config.json")
+    field = field_at(entry, error.path)
+    return (field.name, field.label) if field else ("form", error.path)
+
+
+def _by_field(entry: Entry, errors: Sequence[FieldError]) -> dict[str, str]:
+    messages: dict[str, str] = {}
+    for error in errors:
+        messages.setdefault(target_of(entry, error)[0], error.message)
+    return messages
+
+
+def _link(entry: Entry, error: FieldError) -> ErrorLink:
+    target, label = target_of(entry, error)
+    return ErrorLink(target=target, label=label, message=error.message)
+
+
+def _fields(fields: Sequence[Field], entry: Entry, messages: dict[str, str]) -> tuple[FieldView, ...]:
+    return tuple(_field(field, entry, messages) for field in fields)
+
+
+def _field(field: Field, entry: Entry, messages: dict[str, str]) -> FieldView:
+    value = entry.values[field.name]
+    known = {choice.value for choice in field.choices}
+    unlisted = (Choice(value, value),) if field.control == "select" and value not in known else ()
+    return FieldView(
+        name=field.name,
+        label=field.label,
+        value=value,
+        control=field.control,
+        choices=(*field.choices, *unlisted),
+        hint=field.hint,
+        error=messages.get(field.name, ""),
+        css=" ".join(["field", *(["wide"] if field.wide else []), *([f"when-{field.when}"] if field.when else [])]),
+    )
+
+
+def _tab_link(entry: Entry, index: int) -> TabView:
+    tab = TABS[index]
+    query = entry.on_tab(tab).query()
+    return TabView(label=tab.label, href=f"/?{query}" if query else "/", current=tab is entry.tab)
+
+
+def _model(entry: Entry, messages: dict[str, str], options: Sequence[ModelOption]) -> ModelView:
+    return ModelView(
+        value=entry.model,
+        error=messages.get("model", ""),
+        options=tuple(options),
+        config=entry.config,
+        config_name=f"{len(entry.config):,} characters" if entry.config else "",
+        without_config=f"/?{entry.query_with(config='')}",
+        paste=entry.paste,
+        paste_error=messages.get("paste", ""),
+    )

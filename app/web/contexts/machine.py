@@ -1,0 +1,173 @@
+"""A machine as a card, a row and a point: its parts with their prices, its speed, its findings."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import date
+
+from app.money import Money
+from app.web.contexts.findings import FindingView, finding_views
+from app.web.contexts.values import Document, money_of, rate, whole
+from app.web.formats import duration
+
+STALE_DAYS = 30  # a price older than this may have moved
+NOT_CURRENT_DAYS = 90  # and is no longer called current beyond this
+TIGHT_SHARE = 0.92  # of a GPU's memory, above which little can change
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LineView:
+    """One line of the bill."""
+
+    part_id: str
+    name: str
+    detail: str
+    condition: str
+    observed_on: str
+    source: str
+    price: str
+    age: str  # "", "stale" or "not current"
+    age_days: int | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MachineView:
+    """One machine of the answer."""
+
+    id: str
+    title: str
+    lines: tuple[LineView, ...]
+    total: Money
+    total_text: str
+    utilisation: float | None  # share of the fullest GPU
+    utilisation_tone: str
+    speed_text: str
+    speed: float
+    chips: tuple[str, ...]
+    watts: int
+    findings: tuple[FindingView, ...]
+    gpu_memory_gb: int | None
+
+    @property
+    def not_current(self) -> int:
+        """How many prices on the bill are too old to be called current."""
+        return sum(line.age == "not current" for line in self.lines)
+
+    @property
+    def stale(self) -> int:
+        """How many prices on the bill may have moved since."""
+        return sum(line.age == "stale" for line in self.lines)
+
+
+def machine_view(machine: Document, unit: str) -> MachineView:
+    """The view of a machine document; `unit` is what its speed counts ("tok", "img", "row")."""
+    gpus, total = machine.get("gpus"), money_of(machine["price"]["total"])
+    shown_speed, text = _speed(machine["speed"], unit)
+    used = machine["gpu_memory_utilisation"] if gpus else None
+    return MachineView(
+        id=machine["id"],
+        title=machine_title(machine),
+        lines=tuple(_line(line, machine) for line in _in_order(machine)),
+        total=total,
+        total_text=whole(total),
+        utilisation=used,
+        utilisation_tone="" if used is None or used <= TIGHT_SHARE else "tight" if used <= 1 else "over",
+        speed_text=text,
+        speed=shown_speed,
+        chips=tuple(_chips(machine, text)),
+        watts=machine["power_watts"],
+        findings=finding_views(machine["findings"]),
+        gpu_memory_gb=gpus["part"].get("memory_gb") if gpus else None,
+    )
+
+
+def machine_title(machine: Document) -> str:
+    """What a machine is called: its GPUs, or its platform where it has none."""
+    gpus = machine.get("gpus")
+    if not gpus:
+        ram = sum(kit["part"]["total_gb"] * kit["quantity"] for kit in machine["ram"])
+        return f"{machine['platform']['name']}, {ram} GB" if ram else str(machine["platform"]["name"])
+    return quantified(gpus["quantity"], gpu_name(gpus["part"]))
+
+
+def gpu_name(part: Document) -> str:
+    """A GPU's name with its memory, where the name does not tell it."""
+    name, memory = str(part["name"]), part.get("memory_gb")
+    return name if not memory or f"{memory}GB" in name.replace(" ", "") else f"{name} {memory} GB"
+
+
+def quantified(quantity: int, name: str) -> str:
+    """A part with its count: "2 x RTX 3090"."""
+    return name if quantity == 1 else f"{quantity} \u00d7 {name}"
+
+
+def age_of(age_days: int | None) -> str:
+    """How far a price of that age can be trusted: "", "stale" or "not current"."""
+    if age_days is None or age_days <= STALE_DAYS:
+        return ""
+    return "stale" if age_days <= NOT_CURRENT_DAYS else "not current"
+
+
+def price_span(machines: Iterable[MachineView]) -> tuple[date, date] | None:
+    """The oldest and the newest day among the prices of these machines."""
+    days = [date.fromisoformat(line.observed_on) for machine in machines for line in machine.lines if line.observed_on]
+    return (min(days), max(days)) if days else None
+
+
+def _in_order(machine: Document) -> list[Document]:
+    """The bill as people read it: GPUs first, the platform last."""
+    lines = list(machine["price"]["lines"])
+    gpu = machine["gpus"]["part"]["id"] if machine.get("gpus") else ""
+    ranks = {gpu: 0, machine["platform"]["id"]: 2}
+    return sorted(lines, key=lambda line: ranks.get(line["part"]["id"], 1))
+
+
+def _line(line: Document, machine: Document) -> LineView:
+    part, age_days = line["part"], line.get("age_days")
+    gpus = machine.get("gpus")
+    is_gpu = gpus is not None and gpus["part"]["id"] == part["id"]
+    owned = line.get("owned", False)
+    price = money_of(line["unit_price"]) * line["quantity"]
+    return LineView(
+        part_id=part["id"],
+        name=quantified(line["quantity"], gpu_name(part) if is_gpu else part["name"]),
+        detail="yours already" if owned else line["condition"],
+        condition=line["condition"],
+        observed_on=line.get("observed_on") or "",
+        source=line["source"],
+        price=whole(price),
+        age="" if owned else age_of(age_days),
+        age_days=age_days,
+    )
+
+
+_RATES = (
+    ("samples_or_tokens_per_second", ""),
+    ("decode_tokens_per_second", ""),
+    ("prompt_tokens_per_second", " prompt"),
+)
+
+
+def _speed(speed: Document, unit: str) -> tuple[float, str]:
+    for key, what in _RATES:
+        if value := speed.get(key):
+            return value, f"{rate(value, unit)}{what}"
+    return 0.0, ""
+
+
+def _chips(machine: Document, speed_text: str) -> Iterable[str]:
+    speed = machine["speed"]
+    if speed_text:
+        yield speed_text
+    if first := speed.get("time_to_first_token_s"):
+        yield f"{duration(first)} to first token"
+    if epoch := speed.get("epoch_seconds"):
+        yield f"{duration(epoch)} per epoch"
+    elif speed.get("step_seconds") and speed.get("samples_or_tokens_per_second"):
+        yield f"{duration(speed['step_seconds'])} per step"
+    if machine["power_watts"]:
+        yield f"{machine['power_watts']:,} W"
+
+
+def cheapest_of(machines: Sequence[MachineView]) -> MachineView | None:
+    """The machine with the lowest price."""
+    return min(machines, key=lambda machine: machine.total, default=None)

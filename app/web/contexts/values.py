@@ -1,0 +1,36 @@
+"""Readings of single values in an answer document."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from app.money import Money
+
+Document = Mapping[str, Any]
+
+NUMBER_WORDS = ("No", "One", "Two", "Three", "Four", "Five", "Six", "Seven", "Eight", "Nine", "Ten", "Eleven", "Twelve")
+
+
+def money_of(document: Document) -> Money:
+    """The Money of the contract's {"amount", "currency"}."""
+    return Money.of(document["amount"], document["currency"])
+
+
+def whole(money: Money) -> str:
+    """An amount as a headline shows it: without pence from twenty on."""
+    if -20 < money.amount < 20:
+        return str(money)
+    return str(Money.of(round(money.amount), money.currency))
+
+
+def in_words(count: int) -> str:
+    """A count at the start of a sentence: words up to twelve."""
+    return NUMBER_WORDS[count] if count < len(NUMBER_WORDS) else f"{count:,}"
+
+
+def rate(value: float, unit: str) -> str:
+    """A speed with its unit: "3.1 k tok/s"."""
+    for size, suffix in ((10**6, " M"), (10**3, " k")):
+        if value >= size:
+            scaled = value / size
+            return f"{scaled:.1f}{suffix} {unit}/s" if scaled < 10 else f"{scaled:,.0f}{suffix} {unit}/s"
+    return f"{value:.3g} {unit}/s"

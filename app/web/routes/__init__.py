@@ -1,0 +1,10 @@
+"""Routes, one file for each page or group of addresses. A route reads the form, calls one service and answers."""
+
+from fastapi import APIRouter
+
+from app.web.routes import accuracy, advisor, api, catalogue, compare, docs, health, method, models, results, theme
+
+ROUTERS: tuple[APIRouter, ...] = (
+    advisor.router, models.router, results.router, catalogue.router, compare.router, method.router, accuracy.router, theme.router,
+    api.router, docs.router, health.router,
+)  # fmt: skip

@@ -1,0 +1,73 @@
+"""How far the estimates lie from measured runs."""
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cache
+from typing import Any
+
+from fastapi import APIRouter, Request
+from fastapi.responses import Response
+
+from app.resources import resource_path
+from app.web.render import page
+
+TABLE = "benchmarks/results/accuracy.json"
+
+router = APIRouter(include_in_schema=False)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FamilyRow:
+    """Errors of one family of networks, in per cent of the measured peak."""
+
+    family: str
+    runs: int
+    median: float
+    p90: float
+    worst_under: float
+    covered: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PeerRow:
+    """Errors of another rule on the runs that it says something about."""
+
+    rule: str
+    runs: int
+    median: float
+    p90: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AccuracyPage:
+    """Context of pages/accuracy.html. Without rows, nothing has been scored in this installation."""
+
+    estimator: str
+    families: tuple[FamilyRow, ...]
+    peers: tuple[PeerRow, ...]
+
+
+@router.get("/accuracy")
+def accuracy(request: Request) -> Response:
+    """The table that `make accuracy` writes."""
+    return page(request, "pages/accuracy.html", accuracy_page())
+
+
+@cache
+def accuracy_page() -> AccuracyPage:
+    """The page, from the file as it is installed."""
+    try:
+        table = json.loads(resource_path(TABLE).read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        return AccuracyPage(estimator="", families=(), peers=())
+    return AccuracyPage(
+        estimator=table["estimator"],
+        families=tuple(_family(name, figures) for name, figures in table["families"].items()),
+        peers=tuple(PeerRow(**{key: row[key] for key in ("rule", "runs", "median", "p90")}) for row in table["peers"]),
+    )
+
+
+def _family(name: str, figures: Mapping[str, Any]) -> FamilyRow:
+    wanted = ("runs", "median", "p90", "worst_under", "covered")
+    return FamilyRow(family=name.replace("_", " "), **{key: figures[key] for key in wanted})

@@ -1,0 +1,80 @@
+"""The JSON API."""
+
+import hashlib
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Path, Query, Request
+from fastapi.responses import JSONResponse, Response
+
+from app.architectures import library
+from app.catalogue.browse import find_items
+from app.estimation.service import estimate_document
+from app.web.api.catalogue_query import CatalogueQuery, KindName
+from app.web.api.description import problems, takes
+from app.web.api.schemas import AdviceAnswer, CatalogueAnswer, EstimateAnswer, ModelsAnswer, ResultAnswer, SharedAnswer
+from app.web.requests import JsonDocument
+from app.web.results import result_document, share
+from app.web.site import SiteOf
+from app.workloads import parse_request
+
+MOST_MODELS = 100
+
+router = APIRouter(prefix="/api/v1", tags=["Rigwise"])
+_BODY = problems(400, 413, 415, 422)
+
+
+@router.post("/estimate", openapi_extra=takes("WorkloadDocument"), responses={200: {"model": EstimateAnswer}, **_BODY})
+def estimate(document: JsonDocument) -> JSONResponse:
+    """What a workload needs: GPU memory, RAM, storage, work, each as a ledger."""
+    return JSONResponse(estimate_document(document))
+
+
+@router.post("/advise", openapi_extra=takes("AdviceRequestDocument"), responses={200: {"model": AdviceAnswer}, **_BODY, **problems(503)})
+def advise(document: JsonDocument, site: SiteOf) -> JSONResponse:
+    """The best machines for a workload within limits, found by exact search of the current catalogue."""
+    return JSONResponse(site.advice(parse_request(document)))
+
+
+@router.post(
+    "/results",
+    status_code=201,
+    openapi_extra=takes("AdviceRequestDocument"),
+    responses={201: {"model": SharedAnswer}, **_BODY, **problems(429, 503)},
+)
+def share_result(document: JsonDocument, site: SiteOf) -> JSONResponse:
+    """Answer a request and keep both under an address that cannot be guessed."""
+    result_id = share(document, site)
+    return JSONResponse({"id": result_id, "url": f"/r/{result_id}"}, status_code=201, headers={"Location": f"/r/{result_id}"})
+
+
+@router.get("/results/{result_id}", responses={200: {"model": ResultAnswer}, **problems(404, 422, 503)})
+def shared_result(result_id: Annotated[str, Path(max_length=200)], site: SiteOf) -> JSONResponse:
+    """A shared result as it was frozen."""
+    return JSONResponse(result_document(result_id, site), headers={"X-Robots-Tag": "noindex", "Referrer-Policy": "no-referrer"})
+
+
+@router.get("/catalogue/{kind}", responses={200: {"model": CatalogueAnswer}, **problems(304, 404, 422, 503)})
+def catalogue(request: Request, kind: KindName, asked: Annotated[CatalogueQuery, Query()], site: SiteOf) -> Response:
+    """Items of one kind with their current prices and every observation, filtered and paged."""
+    snapshot = site.catalogue.snapshot()
+    tag = _tag(snapshot.catalogue.revision, str(request.url.query), kind)
+    if request.headers.get("If-None-Match") == tag:
+        return Response(status_code=304, headers={"ETag": tag})
+    found = find_items(site.database, snapshot, kind, asked.filters())
+    body = {"kind": kind, "revision": snapshot.catalogue.revision, "total": found.total, "page": found.page, "pages": found.pages}
+    return JSONResponse({**body, "items": list(found.items)}, headers={"ETag": tag, "Cache-Control": "public, max-age=60"})
+
+
+@router.get("/models", responses={200: {"model": ModelsAnswer}, **problems(422)})
+def models(q: Annotated[str, Query(max_length=200)] = "") -> JSONResponse:
+    """Models of the library whose names hold every word of `q`, the nearest first."""
+    found = library.search(q, limit=MOST_MODELS)
+    return JSONResponse({"models": [_model(entry) for entry in found]})
+
+
+def _model(entry: library.ModelEntry) -> dict[str, Any]:
+    return {"id": entry.id, "name": entry.name, "family": entry.family, "parameters": entry.parameters}
+
+
+def _tag(revision: int, query: str, kind: str) -> str:
+    return f'"{revision}-{hashlib.sha256(f"{kind}?{query}".encode()).hexdigest()[:16]}"'
