@@ -22,11 +22,12 @@ class DeviceClass:
     decode: float  # of the bandwidth: matrix-vector products of decoding with 16-bit weights
     prefill: float = 1.0  # prompt processing: factor on the share of the matrix rate that a runtime reaches
     fixed_cost: float = 1.0  # factor on a runtime's fixed cost of a block: wide cards wait longer for small kernels
-    launch_us: float = 20.0  # one operator of an eager framework on the host: BERT with one sequence a step on V100
+    launch_us: float = 20.0  # one operator of an eager framework on the host; set by hand, BERT rows of one sequence suggest more
 
 
-# Training shares of NVIDIA's classes: least squares over the 78 training rows of eager frameworks and FSDP (MPT, BERT, Llama, ResNet-50),
-# each source weighing the same. Half-rate GeForce cards come close to their peak; the larger the peak, the less of it is reached.
+# Training shares of NVIDIA's classes: least squares over 73 training rows (MPT, BERT, Llama, ResNet-50), each source weighing the same; MPT and
+# BERT were traced as GPT-NeoX networks of their dimensions. llm.c, llmq, timm and Detectron2 rows were left out of the fit.
+# Half-rate GeForce cards come close to their peak; the larger the peak, the less of it is reached.
 VOLTA = DeviceClass(name="NVIDIA Volta", matmul=0.69, bandwidth=0.62, decode=0.78, fixed_cost=1.9)
 AMPERE = replace(VOLTA, name="NVIDIA Ampere with HBM", matmul=0.81)
 HOPPER = replace(VOLTA, name="NVIDIA Hopper", matmul=0.63)
