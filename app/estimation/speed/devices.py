@@ -25,8 +25,8 @@ class DeviceClass:
     launch_us: float = 20.0  # one operator of an eager framework on the host; set by hand, BERT rows of one sequence suggest more
 
 
-# Training shares of NVIDIA's classes: least squares over 73 training rows (MPT, BERT, Llama, ResNet-50), each source weighing
-# the same; MPT and BERT were traced as GPT-NeoX networks of their dimensions. llm.c, llmq, timm and Detectron2 rows were left out of the fit.
+# Training shares of NVIDIA's classes: least squares over 73 training rows (MPT, BERT, Llama, ResNet-50), each source weighing the same.
+# MPT and BERT were traced as GPT-NeoX networks of their dimensions; llm.c, llmq, timm and Detectron2 rows were left out of the fit.
 # Half-rate GeForce cards come close to their peak; the larger the peak, the less of it is reached.
 VOLTA = DeviceClass(name="NVIDIA Volta", matmul=0.69, bandwidth=0.62, decode=0.78, fixed_cost=1.9)
 AMPERE = replace(VOLTA, name="NVIDIA Ampere with HBM", matmul=0.81)
