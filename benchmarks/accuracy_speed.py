@@ -42,7 +42,7 @@ class Outcome:
     measured: float
     estimate: float
     error: float
-    rule_error: float
+    rule_error: float | None  # None for images, which the rules do not cover
     factor: float
     basis: str
     bottleneck: str
@@ -81,8 +81,10 @@ def comparable(row: Mapping[str, Any], document: Mapping[str, Any], answer: Mapp
     return rate
 
 
-def simple_rule(row: Mapping[str, Any], answer: Mapping[str, Any], gpu: Gpu) -> float:
-    """What the usual rules of thumb say for the same row."""
+def simple_rule(row: Mapping[str, Any], answer: Mapping[str, Any], gpu: Gpu) -> float | None:
+    """What the usual rules of thumb say for the same row; None for images."""
+    if "image_size" in row["workload"]:
+        return None
     active, total = float(answer["parameters"]["active"]), float(answer["parameters"]["total"])
     gpus = int(row["gpus"])
     if row["kind"] == "decode":
@@ -101,7 +103,7 @@ def _outcome(row: Mapping[str, Any], answer: Mapping[str, Any], estimate: float,
     return Outcome(
         id=row["id"], kind=row["kind"], group=row["group"], gpu=row["gpu"], gpus=row["gpus"],
         setting=json.dumps([row["group"], row["kind"], row["model"], row["gpus"], row["workload"].get("weight_format")]),
-        measured=measured, estimate=estimate, error=math.log(estimate / measured), rule_error=math.log(rule / measured),
+        measured=measured, estimate=estimate, error=math.log(estimate / measured), rule_error=math.log(rule / measured) if rule else None,
         factor=high / reference, basis=speed["interval"]["basis"], bottleneck=speed["bottleneck"],
     )  # fmt: skip
 
@@ -119,13 +121,19 @@ def median_error(rows: Iterable[Outcome]) -> float:
     return statistics.median(abs(row.error) for row in rows)
 
 
+def median_rule_error(rows: Iterable[Outcome]) -> float | None:
+    """The same for the simple rule."""
+    errors = [abs(row.rule_error) for row in rows if row.rule_error is not None]
+    return statistics.median(errors) if errors else None
+
+
 def medians_by_kind(groups: Mapping[tuple[str, str], list[Outcome]]) -> dict[str, dict[str, float]]:
     """The median over groups of each kind, for the estimator and for the rule."""
     kinds: dict[str, dict[str, float]] = {}
     for kind, aim in AIMS.items():
         members = [rows for (of, _), rows in groups.items() if of == kind]
         if members:
-            rule = statistics.median(statistics.median(abs(row.rule_error) for row in rows) for rows in members)
+            rule = statistics.median(error for rows in members if (error := median_rule_error(rows)) is not None)
             kinds[kind] = {"median": statistics.median(map(median_error, members)), "rule": rule, "aim": aim, "groups": len(members)}
     return kinds
 
@@ -168,8 +176,9 @@ def report(scored: list[Outcome], unanswered: list[str], worst: int) -> dict[str
     groups = by_group(scored)
     print(f"{'kind':8} {'group':28} {'rows':>4} {'median':>8} {'bias':>8} {'rule':>8}")
     for (kind, group), rows in groups.items():
-        bias, rule = statistics.median(row.error for row in rows), statistics.median(abs(row.rule_error) for row in rows)
-        print(f"{kind:8} {group:28} {len(rows):4} {median_error(rows):8.1%} {bias:+8.1%} {rule:8.1%}")
+        bias, rule = statistics.median(row.error for row in rows), median_rule_error(rows)
+        beside = f"{rule:8.1%}" if rule is not None else f"{'-':>8}"
+        print(f"{kind:8} {group:28} {len(rows):4} {median_error(rows):8.1%} {bias:+8.1%} {beside}")
     kinds = medians_by_kind(groups)
     for kind, figures in kinds.items():
         found, aim, rule = figures["median"], figures["aim"], figures["rule"]
