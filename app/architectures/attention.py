@@ -16,21 +16,22 @@ Attended = tuple[Tensor, Tensor | None]  # the output and, of eager attention, i
 Masks = Mapping[int | None, Tensor | None]  # by sliding window; None is full attention
 
 
+IN_FP32 = op.EagerStyle()
+IN_OWN_TYPE = op.EagerStyle(fp32_softmax=False, cast_back=False)  # older models: softmax in the type of the scores
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Attend:
     """How a module attends: [batch, length, heads, size] from heads-first queries, keys, values and a mask.
 
     Eager attention gives its weights too; as in the reference, they live as long as a caller's local variable holds them.
-
-    `fp32_softmax` and `cast_back` say how its eager form treats the scores, see `op.eager_attention`; `heads_first` how its queries
-    lie in memory, see `op.scaled_dot_product_attention`.
+    `heads_first` tells how queries lie in memory, see `op.scaled_dot_product_attention`.
     """
 
     implementation: str = "sdpa"
     dropout: float = 0.0
     causal: bool = True
-    fp32_softmax: bool = True
-    cast_back: bool = True
+    style: op.EagerStyle = IN_FP32
     heads_first: bool = False
 
     def __call__(self, query: Tensor, key: Tensor, value: Tensor, mask: Tensor | None, bias: Tensor | None = None) -> Attended:
@@ -38,9 +39,7 @@ class Attend:
         if self.implementation != "eager":
             return self._fused(query, key, value, self._with_mask(bias, mask, query, key) if bias else mask), None
         biases = [added for added in (bias, mask) if added is not None]
-        return op.eager_attention(
-            query, key, value, biases=biases, dropout_probability=self.dropout, fp32_softmax=self.fp32_softmax, cast_back=self.cast_back
-        )
+        return op.eager_attention(query, key, value, biases=biases, dropout_probability=self.dropout, style=self.style)
 
     def _with_mask(self, bias: Tensor, mask: Tensor | None, query: Tensor, key: Tensor) -> Tensor:
         """Bias and causality in one additive mask: the fused kernels take only one, and then know of no causality."""

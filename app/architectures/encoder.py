@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 from app.architectures.activations import activate
-from app.architectures.attention import Attend, Attended
+from app.architectures.attention import IN_OWN_TYPE, Attend, Attended
 from app.architectures.encoder_heads import EncoderHead, HeadSpec
 from app.architectures.network import Inputs, Network, Options, block_kinds, indices
 from app.tape import operators as op
@@ -70,9 +70,7 @@ class Attention(Module):
 
     def __init__(self, spec: EncoderSpec, options: Options) -> None:
         self.heads, self.size = spec.heads, spec.hidden // spec.heads
-        self.attend = Attend(
-            implementation=options.attention, dropout=spec.attention_dropout, causal=False, fp32_softmax=False, cast_back=False
-        )
+        self.attend = Attend(implementation=options.attention, dropout=spec.attention_dropout, causal=False, style=IN_OWN_TYPE)
         self.query = Linear(spec.hidden, spec.hidden)
         self.key = Linear(spec.hidden, spec.hidden)
         self.value = Linear(spec.hidden, spec.hidden)

@@ -40,7 +40,7 @@ class Attention(Module):
 
     def __init__(self, spec: Gpt2Spec, options: Options, layer: int) -> None:
         self.spec, self.layer = spec, layer
-        self.attend = Attend(implementation=options.attention, dropout=spec.attention_dropout, fp32_softmax=False)
+        self.attend = Attend(implementation=options.attention, dropout=spec.attention_dropout, style=op.EagerStyle(fp32_softmax=False))
         self.c_attn = Linear(spec.hidden, 3 * spec.hidden)
         self.c_proj = Linear(spec.hidden, spec.hidden)
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 from app.architectures.activations import activate
-from app.architectures.attention import Attend, Attended, causal_mask
+from app.architectures.attention import IN_OWN_TYPE, Attend, Attended, causal_mask
 from app.architectures.network import Inputs, Network, Options, block_kinds, indices
 from app.tape import operators as op
 from app.tape.modules import Blocks, Embedding, LayerNorm, Linear, Module
@@ -54,7 +54,7 @@ class Attention(Module):
         self.spec, self.size = spec, spec.hidden // spec.heads
         self.attend = Attend(
             implementation=options.attention, dropout=spec.attention_dropout, causal=causal,
-            fp32_softmax=False, cast_back=False, heads_first=spec.heads_first,
+            style=IN_OWN_TYPE, heads_first=spec.heads_first,
         )  # fmt: skip
         self.k_proj = Linear(spec.hidden, spec.hidden, bias=spec.key_bias)
         self.v_proj = Linear(spec.hidden, spec.hidden)

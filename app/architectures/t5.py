@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 from app.architectures.activations import activate
-from app.architectures.attention import Attend, Attended, causal_mask
+from app.architectures.attention import IN_OWN_TYPE, Attend, Attended, causal_mask
 from app.architectures.network import Inputs, Network, Options, block_kinds, indices
 from app.tape import operators as op
 from app.tape.modules import Blocks, Embedding, Linear, Module
@@ -45,7 +45,7 @@ class Attention(Module):
 
     def __init__(self, spec: T5Spec, options: Options, *, causal: bool) -> None:
         self.heads, self.size = spec.heads, spec.head_size
-        self.attend = Attend(implementation=options.attention, dropout=spec.dropout, causal=causal, fp32_softmax=False, cast_back=False)
+        self.attend = Attend(implementation=options.attention, dropout=spec.dropout, causal=causal, style=IN_OWN_TYPE)
         inner = spec.heads * spec.head_size
         self.q = Linear(spec.hidden, inner, bias=False)
         self.k = Linear(spec.hidden, inner, bias=False)

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import ClassVar
 
+from app.architectures.attention import IN_OWN_TYPE
 from app.architectures.image_classifier import RGB, ImageClassifier
 from app.architectures.network import Inputs, Options, block_kinds
 from app.tape import operators as op
@@ -52,7 +53,7 @@ class Attention(Module):
         qkv = op.rearranged(self.qkv(x), 3, batch, self.heads, length, size)
         query, key, value = (part.view(*part.shape[1:]) for part in op.split(qkv, (1, 1, 1), axis=0))
         if self.implementation == "eager":
-            out, _ = op.eager_attention(query, key, value, biases=(), dropout_probability=0.0, fp32_softmax=False, cast_back=False)
+            out, _ = op.eager_attention(query, key, value, biases=(), dropout_probability=0.0, style=IN_OWN_TYPE)
         else:
             out = op.scaled_dot_product_attention(query, key, value, causal=False)
         return self.proj(out.view(batch, length, hidden))

@@ -8,7 +8,7 @@ from app.architectures.network import Inputs, Network, Options, indices
 from app.architectures.seq2seq import Stack, StackSpec
 from app.tape import operators as op
 from app.tape.convolutions import Conv1d
-from app.tape.modules import Blocks, Embedding, LayerNorm, Linear, Module
+from app.tape.modules import Embedding, Linear
 from app.tape.operators import Window
 from app.tape.tensor import Tape, Tensor
 

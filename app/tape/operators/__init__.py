@@ -1,6 +1,13 @@
 """Operators on tensors without data: each gives its output, what autograd must save, its transient memory and its work."""
 
-from app.tape.operators.attention import eager_attention, repeat_heads, scaled_dot_product_attention
+from app.tape.operators.attention import (
+    EagerStyle,
+    attended_values,
+    attention_scores,
+    eager_attention,
+    repeat_heads,
+    scaled_dot_product_attention,
+)
 from app.tape.operators.casting import cast, lower, raise_to_fp32
 from app.tape.operators.convolution import Sizes, Window, convolution, transposed_convolution
 from app.tape.operators.elementwise import (
@@ -17,21 +24,22 @@ from app.tape.operators.elementwise import (
     shifted,
     where,
 )
-from app.tape.operators.inplace import add_
+from app.tape.operators.inplace import activation_, add_
 from app.tape.operators.linear import embedding, linear, linear_4bit, matmul
 from app.tape.operators.loss import cross_entropy, fused_linear_cross_entropy
 from app.tape.operators.normalization import batch_norm, layer_norm, rms_norm, rms_norm_of_stream, softmax
 from app.tape.operators.pooling import adaptive_average_pool, average_pool, global_average_pool, max_pool
 from app.tape.operators.recurrent import CELLS, Cell, CellWeights, recurrent_layer
-from app.tape.operators.resampling import resampled
+from app.tape.operators.resampling import padded, resampled
 from app.tape.operators.rotary import partial_rotary_embedding, rotary_embedding
 from app.tape.operators.views import expand, part, rearranged, split
 
 __all__ = [
-    "CELLS", "Cell", "CellWeights", "Sizes", "Window", "activation", "adaptive_average_pool", "add", "add_", "average_pool",
-    "batch_norm", "cast", "concatenate", "contiguous", "convolution", "cross_entropy", "dropout", "eager_attention", "embedding",
-    "expand", "fused_linear_cross_entropy", "gelu_new", "global_average_pool", "layer_norm", "linear", "linear_4bit", "lower", "matmul",
-    "max_pool", "multiply", "part", "partial_rotary_embedding", "power", "raise_to_fp32", "rearranged", "recurrent_layer", "relu_",
-    "repeat_heads", "resampled", "rms_norm", "rms_norm_of_stream", "rotary_embedding", "scaled", "scaled_dot_product_attention",
-    "shifted", "softmax", "split", "transposed_convolution", "where",
+    "CELLS", "Cell", "CellWeights", "EagerStyle", "Sizes", "Window", "activation", "activation_", "adaptive_average_pool", "add",
+    "add_", "attended_values", "attention_scores", "average_pool", "batch_norm", "cast", "concatenate", "contiguous", "convolution",
+    "cross_entropy", "dropout", "eager_attention", "embedding", "expand", "fused_linear_cross_entropy", "gelu_new",
+    "global_average_pool", "layer_norm", "linear", "linear_4bit", "lower", "matmul", "max_pool", "multiply", "padded", "part",
+    "partial_rotary_embedding", "power", "raise_to_fp32", "rearranged", "recurrent_layer", "relu_", "repeat_heads", "resampled",
+    "rms_norm", "rms_norm_of_stream", "rotary_embedding", "scaled", "scaled_dot_product_attention", "shifted", "softmax", "split",
+    "transposed_convolution", "where",
 ]  # fmt: skip

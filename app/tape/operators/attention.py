@@ -4,11 +4,12 @@ Sources: aten/src/ATen/native/transformers (sdp_utils.cpp, attention.cpp) and Fl
 """
 
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 
 from app.tape.autograd import Gradients, attach
 from app.tape.dtypes import BOOL, FP32, DType
 from app.tape.operators.casting import cast, lower
-from app.tape.operators.elementwise import add, contiguous, dropout, scaled
+from app.tape.operators.elementwise import activation, add, contiguous, dropout, scaled
 from app.tape.operators.linear import FLOPS_PER_MAC, matmul
 from app.tape.operators.normalization import softmax
 from app.tape.operators.views import expand
@@ -149,33 +150,51 @@ def repeat_heads(x: Tensor, groups: int) -> Tensor:
     return attach(out, [x], [], lambda gradient: (tape.like(meta),))
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EagerStyle:
+    """How a model writes its attention out.
+
+    `fp32_softmax`: the softmax is asked for in fp32 rather than in the type of the scores (or what autocast makes of it);
+    `cast_back`: its result is then cast to the type of the queries; `capped`: the scores go through a scaled tanh first.
+    """
+
+    fp32_softmax: bool = True
+    cast_back: bool = True
+    capped: bool = False
+
+
 def eager_attention(
-    q: Tensor,
-    k: Tensor,
-    v: Tensor,
-    *,
-    biases: Sequence[Tensor],
-    dropout_probability: float,
-    fp32_softmax: bool = True,
-    cast_back: bool = True,
+    q: Tensor, k: Tensor, v: Tensor, *, biases: Sequence[Tensor], dropout_probability: float, style: EagerStyle
 ) -> tuple[Tensor, Tensor]:
     """Attention written out in matrix products, as transformers' eager implementations: scaled, biased, softmax, dropout.
 
-    `biases` are added one after the other (relative positions, an additive mask).
-    Gives the output [batch, length, heads, size] and the attention weights, which callers there hold on to.
-    `fp32_softmax`: the softmax is asked for in fp32 rather than in the type of the scores (or what autocast makes of it);
-    `cast_back`: its result is then cast to the type of the queries.
+    `biases` are added one after the other (relative positions, an additive mask). Gives the output [batch, length, heads, size] and the
+    attention weights, which callers there hold on to.
     """
     groups = q.shape[1] // k.shape[1]
     k, v = repeat_heads(k, groups), repeat_heads(v, groups)
-    scores = scaled(matmul(_heads_first(q), _heads_first(k, groups).transpose(-1, -2)))
+    scores = attention_scores(q, k, groups)
+    if style.capped:
+        scores = scaled(scores)
+        scores = activation(scores, "tanh")
+        scores = scaled(scores)
     for bias in biases:
         scores = add(scores, bias)
-    weights = softmax(scores, dtype_fp32=fp32_softmax)
-    weights = cast(weights, q.dtype) if cast_back else weights
+    weights = softmax(scores, dtype_fp32=style.fp32_softmax)
+    weights = cast(weights, q.dtype) if style.cast_back else weights
     del scores
     weights = dropout(weights, dropout_probability)
-    return contiguous(matmul(weights, _heads_first(v, groups)).transpose(1, 2)), weights
+    return attended_values(weights, v, groups), weights
+
+
+def attention_scores(q: Tensor, k: Tensor, groups: int = 1) -> Tensor:
+    """Scaled products of all queries and keys; `groups` tells keys that are laid out already because they were repeated."""
+    return scaled(matmul(_heads_first(q), _heads_first(k, groups).transpose(-1, -2)))
+
+
+def attended_values(weights: Tensor, v: Tensor, groups: int = 1) -> Tensor:
+    """Values weighted by attention, [batch, length, heads, size]."""
+    return contiguous(matmul(weights, _heads_first(v, groups)).transpose(1, 2))
 
 
 def _heads_first(x: Tensor, groups: int = 1) -> Tensor:
