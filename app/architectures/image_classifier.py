@@ -61,13 +61,13 @@ class Sequential(Module):
 
 
 class Activation(Module):
-    """An activation function as a layer; ReLU works in place, as vision networks use it."""
+    """An in-place activation function as a layer."""
 
     def __init__(self, name: str = "relu") -> None:
         self.name = name
 
     def __call__(self, x: Tensor) -> Tensor:
-        return op.relu_(x) if self.name == "relu" else op.activation(x, self.name)
+        return op.activation_(x, self.name)
 
 
 class MaxPool(Module):

@@ -27,7 +27,7 @@ from app.tape.operators.elementwise import (
 from app.tape.operators.inplace import activation_, add_
 from app.tape.operators.linear import embedding, linear, linear_4bit, matmul
 from app.tape.operators.loss import cross_entropy, fused_linear_cross_entropy
-from app.tape.operators.normalization import batch_norm, layer_norm, rms_norm, rms_norm_of_stream, softmax
+from app.tape.operators.normalization import batch_norm, layer_norm, rms_norm, rms_norm_in_fp32, rms_norm_of_stream, softmax
 from app.tape.operators.pooling import adaptive_average_pool, average_pool, global_average_pool, max_pool
 from app.tape.operators.recurrent import CELLS, Cell, CellWeights, recurrent_layer
 from app.tape.operators.resampling import padded, resampled
@@ -40,6 +40,6 @@ __all__ = [
     "cross_entropy", "dropout", "eager_attention", "embedding", "expand", "fused_linear_cross_entropy", "gelu_new",
     "global_average_pool", "layer_norm", "linear", "linear_4bit", "lower", "matmul", "max_pool", "multiply", "padded", "part",
     "partial_rotary_embedding", "power", "raise_to_fp32", "rearranged", "recurrent_layer", "relu_", "repeat_heads", "resampled",
-    "rms_norm", "rms_norm_of_stream", "rotary_embedding", "scaled", "scaled_dot_product_attention", "shifted", "softmax", "split",
+    "rms_norm", "rms_norm_in_fp32", "rms_norm_of_stream", "rotary_embedding", "scaled", "scaled_dot_product_attention", "shifted", "softmax", "split",
     "transposed_convolution", "where",
 ]  # fmt: skip

@@ -14,3 +14,16 @@ def add_(a: Tensor, b: Tensor) -> Tensor:
         return [gradient if want else None for want in wanted]
 
     return attach(out, [a, b], [], backward)
+
+
+_RESULT_IS_ENOUGH = {"relu", "leaky_relu", "elu"}  # whose derivative follows from the result; derivatives.yaml, PyTorch 2.13
+
+
+def activation_(x: Tensor, name: str) -> Tensor:
+    """An activation function written over its input. Where the derivative needs the input, autograd first makes a copy of it."""
+    tape, meta = x.tape, x.meta
+    out = x.detach()
+    elementwise_work(tape, meta, out)
+    copied = tape.training and x.requires_grad and name not in _RESULT_IS_ENOUGH
+    kept = tape.like(meta) if copied else out
+    return attach(out, [x], [kept], lambda gradient: (tape.like(meta),))
