@@ -56,19 +56,17 @@ def _entries_by_revision(session: Session) -> defaultdict[int, list[Entry]]:
     entries: defaultdict[int, list[Entry]] = defaultdict(list)
     for version, item in session.execute(select(ItemVersion, Item).join(Item, Item.id == ItemVersion.item_id)):
         entries[version.revision_id].append((item.kind, item.slug, stored_item_values(version)))
-    prices = {
-        price.id: (price, item.slug)
-        for price, item in session.execute(select(PriceObservation, Item).join(Item, Item.id == PriceObservation.item_id))
-    }
-    for price, slug in prices.values():
-        entries[price.revision_id].append(("price", slug, stored_price_values(price)))
+    every_price = select(Item.slug, *PriceObservation.__table__.columns).join(Item, Item.id == PriceObservation.item_id)
+    prices = {price.id: price for price in session.execute(every_price)}
+    for price in prices.values():
+        entries[price.revision_id].append(("price", price.slug, stored_price_values(price)))
     rates = {rate.id: rate for rate in session.scalars(select(ExchangeRate))}
     for rate in rates.values():
         entries[rate.revision_id].append(("rate", "", stored_rate_values(rate)))
     for withdrawal in session.scalars(select(Withdrawal)):
         if withdrawal.price_id is not None:
-            price, slug = prices[withdrawal.price_id]
-            entries[withdrawal.revision_id].append(("withdrawn price", slug, stored_price_values(price)))
+            price = prices[withdrawal.price_id]
+            entries[withdrawal.revision_id].append(("withdrawn price", price.slug, stored_price_values(price)))
         elif withdrawal.exchange_rate_id is not None:
             entries[withdrawal.revision_id].append(("withdrawn rate", "", stored_rate_values(rates[withdrawal.exchange_rate_id])))
     return entries

@@ -35,14 +35,14 @@ def prices_at(session: Session, revision: int, slugs: Sequence[str] | None = Non
     """Every price observation known and not withdrawn at `revision`, of all items or of those named."""
     withdrawn = exists().where(Withdrawal.price_id == PriceObservation.id, Withdrawal.revision_id <= revision)
     query = (
-        select(Item.slug, PriceObservation)
+        select(Item.slug, *PriceObservation.__table__.columns)
         .join(Item, Item.id == PriceObservation.item_id)
         .where(PriceObservation.revision_id <= revision, ~withdrawn)
         .order_by(PriceObservation.id)
     )
     if slugs is not None:
         query = query.where(Item.slug.in_(slugs))
-    return [price_fact(slug, row) for slug, row in session.execute(query)]
+    return [price_fact(row.slug, row) for row in session.execute(query)]
 
 
 def rates_at(session: Session, revision: int) -> list[RateFact]:

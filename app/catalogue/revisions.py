@@ -58,7 +58,8 @@ def record(session: Session, changes: Changes, occasion: Occasion) -> int:
 
 def _news(session: Session, parent: int, known: dict[str, ItemFact], changes: Changes) -> Changes:
     """The part of the changes that differs from what is recorded, each fact once."""
-    prices, rates = set(prices_at(session, parent)), set(rates_at(session, parent))
+    priced = {price.item for price in (*changes.prices, *changes.withdrawn_prices)}
+    prices, rates = set(prices_at(session, parent, sorted(priced))), set(rates_at(session, parent))
     newest = {item.id: item for item in changes.items}
     return Changes(
         items=tuple(item for item in newest.values() if known.get(item.id) != item),

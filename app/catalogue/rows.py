@@ -3,12 +3,16 @@
 from decimal import Decimal
 from typing import Any, cast
 
+from sqlalchemy import Row
+
 from app.catalogue.facts import ItemFact, PriceFact, RateFact
 from app.catalogue.tables import ExchangeRate, ItemVersion, PriceObservation
 from app.hardware import PartKind
 from app.money import Money
 
 Values = dict[str, Any]
+PriceRow = PriceObservation | Row[Any]
+"""An observation as an object, or the columns of one: many times quicker where there are tens of thousands."""
 
 _ITEM = ("name", "vendor", "status", "source", "as_of", "confidence", "notes")
 _PRICE = ("condition", "kind", "region", "tax_included", "shop", "url", "observed_on", "source", "note")
@@ -34,15 +38,15 @@ def price_values(fact: PriceFact) -> Values:
     return {**_values(fact, _PRICE), "amount_minor": fact.money.minor, "currency": fact.currency}
 
 
-def stored_price_values(row: PriceObservation) -> Values:
+def stored_price_values(row: PriceRow) -> Values:
     """The same of a row, exactly as it is stored."""
     return _values(row, (*_PRICE, "amount_minor", "currency"))
 
 
-def price_fact(slug: str, row: PriceObservation) -> PriceFact:
-    """The observation as it was recorded."""
-    money = Money(row.amount_minor, row.currency)
-    return PriceFact(item=slug, amount=money.amount, currency=row.currency, **_values(row, _PRICE))
+def price_fact(slug: str, row: PriceRow) -> PriceFact:
+    """The observation as it was recorded; it was checked then, and there are too many to check each again."""
+    amount = Money(row.amount_minor, row.currency).amount
+    return PriceFact.model_construct(item=slug, amount=amount, currency=row.currency, **_values(row, _PRICE))
 
 
 def rate_values(fact: RateFact) -> Values:

@@ -33,7 +33,7 @@ _ITEM_TABLES: dict[str, PartKind] = {
 _ITEMS_BY_PEOPLE = (
     select(Item.slug).join(ItemVersion, ItemVersion.item_id == Item.id).join(Revision, Revision.id == ItemVersion.revision_id)
 ).where(Revision.kind != "seed")
-_EVERY_PRICE = select(Item.slug, PriceObservation).join(Item, Item.id == PriceObservation.item_id)
+_EVERY_PRICE = select(Item.slug, *PriceObservation.__table__.columns).join(Item, Item.id == PriceObservation.item_id)
 
 Row = dict[str, str]
 F = TypeVar("F", bound=Fact)
@@ -69,7 +69,7 @@ def seed(database: Database, *, at: datetime | None = None, folder: Path | None 
 
 def _unheard(session: Session, facts: Changes) -> Changes:
     by_people = set(session.scalars(_ITEMS_BY_PEOPLE))
-    prices = {price_fact(slug, row) for slug, row in session.execute(_EVERY_PRICE)}
+    prices = {price_fact(row.slug, row) for row in session.execute(_EVERY_PRICE)}
     rates = {rate_fact(row) for row in session.scalars(select(ExchangeRate))}
     return Changes(
         items=tuple(item for item in facts.items if item.id not in by_people),
