@@ -133,7 +133,7 @@ class InferenceJob(Job):
             return replace(base, work=trace.work, samples=prepared.inputs.batch)
         hidden, _, heads = prepared.network.widths()
         layer = prepared.language.cache_layers()[0]
-        active = prepared.parameters.active
+        active = round(prepared.parameters.active * prepared.weights_read / max(1, prepared.weights))
         return replace(
             base,
             weight_bytes_read=prepared.weights_read,

@@ -92,7 +92,7 @@ def _add_adapters(network: Network, tuning: AdapterTuning) -> None:
     targets = tuning.target_modules
     dtype = BY_NAME[tuning.adapter_precision]
     if tuning.method == "qlora":
-        adapters.quantize_linears(network)
+        adapters.quantize_linears(network, rest=None if dtype.half else dtype)
     count = adapters.add_adapters(network, targets, rank=tuning.rank, dropout=tuning.dropout, dtype=dtype)
     if not count:
         raise invalid_field("tuning.target_modules", "no linear layer of this network has one of these names")

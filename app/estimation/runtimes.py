@@ -74,8 +74,8 @@ _LLAMA_CPP = Runtime(
 _SERVING = "2048 batched tokens x (6 B x feed-forward + 12 B x hidden) + 12 B x vocabulary x sequences, at least 0.5 GiB"
 _VLLM = Runtime(_vllm, _SERVING, "vLLM profile runs in start-up logs", _GPU, 16, "tensor", least_capability=7.5)
 
-# Least compute capability: what current builds for CUDA 13 still support (PyTorch 2.9 and later start at Turing, 7.5).
-TORCH_CAPABILITY = 7.5
+# Least compute capability that a current PyTorch still has builds for (those for CUDA 12.6; the ones for CUDA 13 start at 7.5).
+TORCH_CAPABILITY = 7.0
 RUNTIMES = {
     "llama.cpp": _LLAMA_CPP,
     "ollama": _LLAMA_CPP,

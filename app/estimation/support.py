@@ -45,7 +45,7 @@ TRAINING_RULES = (
     Rule(
         "capability",
         lambda _w, g: g.vendor == "NVIDIA" and capability(g) < TORCH_CAPABILITY,
-        "current PyTorch builds no longer support {gpu} (compute capability below 7.5)",
+        "current PyTorch builds no longer support {gpu} (compute capability below 7.0)",
     ),
     Rule(
         "bf16",

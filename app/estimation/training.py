@@ -3,7 +3,6 @@
 from dataclasses import replace
 from functools import cached_property
 
-from app.architectures.language_head import LanguageModel
 from app.architectures.network import Inputs, Options
 from app.estimation import overheads, sharding
 from app.estimation.estimate import GpuMemory, Parameters
@@ -27,6 +26,7 @@ PHASE_NAMES = {
     Phase.RECOMPUTE: "backward",
     Phase.OPTIMIZER: "optimizer",
 }
+TEXT_FAMILIES = ("decoder", "encoder", "encoder_decoder", "recurrent")
 MODEL_STATES = (Category.WEIGHTS, Category.OPTIMIZER_STATES, Category.GRADIENTS, Category.OPTIMIZER_TEMPORARIES, Category.WEIGHT_CASTS)
 
 
@@ -38,13 +38,13 @@ class TracedTraining:
         self.inputs: Inputs = training_inputs(workload)
         self.prepared: PreparedNetwork = _prepared(workload)
         self.network = self.prepared.network
-        self.is_text = isinstance(self.network, LanguageModel)
+        self.is_text = self.network.family in TEXT_FAMILIES and workload.audio_seconds is None
 
     @cached_property
     def trace(self) -> Trace:
         """The step in its steady state."""
         run = TrainingRun(
-            precision=self.workload.precision,
+            precision=_traced_precision(self.workload),
             optimizer=self.workload.optimizer,
             implementation=self.workload.optimizer_implementation,
             accumulating=self.workload.gradient_accumulation_steps > 1,
@@ -146,6 +146,16 @@ def _prepared(workload: TrainingWorkload) -> PreparedNetwork:
         prepared = prepare_network(workload, replace(options, split_at=splits))
     tune(prepared.network, workload.tuning)
     return prepared
+
+
+def _traced_precision(workload: TrainingWorkload) -> str:
+    """peft prepares a 4-bit base for training by casting everything else to fp32 and computes under autocast.
+
+    With 16-bit adapters (torchtune, Unsloth) nothing is cast up. Source: peft 0.21, prepare_model_for_kbit_training.
+    """
+    tuning = workload.tuning
+    casts_up = isinstance(tuning, AdapterTuning) and tuning.method == "qlora" and tuning.adapter_precision == "fp32"
+    return f"amp_{workload.precision}" if casts_up and workload.precision in ("bf16", "fp16") else workload.precision
 
 
 def _overheads(job: TracedTraining, moment: Moment, shares: dict[Category, int], spread: Sharding, gpu: Gpu | None) -> list[Term]:

@@ -72,15 +72,15 @@ def add_adapters(network: Module, targets: str | Collection[str], *, rank: int, 
     return len(found)
 
 
-def quantize_linears(network: Module, compute: DType = BF16) -> None:
-    """Packs every linear layer but the heads into NF4 and keeps the other weights in fp32, as peft's k-bit preparation does."""
+def quantize_linears(network: Module, compute: DType = BF16, rest: DType | None = FP32) -> None:
+    """Packs every linear layer but the heads into NF4; the other weights go to `rest` (peft casts them to fp32), or stay as they are."""
     for (holder, _), name, layer in _linears(network):
         if name not in HEADS and isinstance(layer, Linear):
             setattr(holder, name, Linear4bit(layer, compute))
     packed_weights = {id(m.weight) for _, m in network.named_modules() if isinstance(m, Linear4bit)}
     for parameter in network.parameters():
         if id(parameter) not in packed_weights:
-            parameter.own_dtype = parameter.dtype = FP32
+            parameter.own_dtype = rest
 
 
 def _linears(network: Module) -> list[tuple[tuple[Module, str], str, Linear | Linear4bit]]:

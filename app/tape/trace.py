@@ -136,8 +136,7 @@ def load(network: Module, tape: Tape, dtype: DType) -> list[Parameter]:
     parameters = list(network.parameters())
     for parameter in parameters:
         parameter.tape = tape
-        if parameter.own_dtype is None:
-            parameter.dtype = dtype
+        parameter.dtype = parameter.own_dtype or dtype
     for category, buffer in ((Category.WEIGHTS, False), (Category.BUFFERS, True)):
         tape.record.allocated(sum(p.stored_bytes * p.times for p in parameters if p.buffer is buffer), category)
     return parameters
