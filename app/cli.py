@@ -90,7 +90,7 @@ def serve(
 @app.command()
 def migrate() -> None:
     """Bring the database to the current schema."""
-    from app.catalogue.migrate import migrate as run
+    from app.migrate import migrate as run
     from app.settings import get_settings
 
     run(get_settings().database_url)
@@ -100,16 +100,15 @@ def migrate() -> None:
 def seed() -> None:
     """Put the researched catalogue into the database; run again, it changes nothing."""
     from app.catalogue.seed import seed as run
-    from app.clock import now
 
     with _database() as database:
-        typer.echo(f"catalogue revision {run(database, now())}")
+        typer.echo(f"catalogue revision {run(database)}")
 
 
 @app.command()
 def check() -> None:
     """Verify that the catalogue's history is complete and untouched."""
-    from app.catalogue.check import check as run
+    from app.catalogue.chain import check as run
 
     with _database() as database:
         problems = run(database)
