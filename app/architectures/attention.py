@@ -55,7 +55,7 @@ class Attend:
             if length == 1:
                 query = query.view(batch, key.shape[1], groups, size)
             else:
-                key, value = op.repeat_heads(key, groups), op.repeat_heads(value, groups)
+                key, value = op.repeat_heads(key, heads), op.repeat_heads(value, heads)
         causal = self.causal and length > 1
         out = op.scaled_dot_product_attention(
             query, key, value, mask=mask, causal=causal, dropout_probability=self.dropout, heads_first=self.heads_first
@@ -75,7 +75,12 @@ def causal_mask(x: Tensor, cache: KvCache | None, implementation: str, window: i
 
 def causal_masks(x: Tensor, cache: KvCache | None, implementation: str, windows: Iterable[int | None]) -> Masks:
     """One mask for each sliding window that the layers have; full attention where none is named."""
-    return {window: causal_mask(x, cache, implementation, window) for window in sorted(set(windows) or {None}, key=lambda w: w or 0)}
+    return {window: causal_mask(x, cache, implementation, window) for window in window_kinds(windows)}
+
+
+def window_kinds(windows: Iterable[int | None]) -> list[int | None]:
+    """The different sliding windows of a network's layers; full attention alone where none is named."""
+    return sorted(set(windows) or {None}, key=lambda window: window or 0)
 
 
 def bidirectional_mask(x: Tensor, implementation: str, window: int | None = None) -> Tensor | None:

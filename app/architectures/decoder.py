@@ -4,23 +4,29 @@ Written as transformers 5.23 computes them (modeling_llama.py, modeling_mistral.
 long follows from the local variables of these functions.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import ClassVar
 
 from app.architectures.activations import activate
-from app.architectures.attention import Attend, Attended, Masks, causal_masks
+from app.architectures.attention import Attend, Attended, Masks, causal_masks, window_kinds
 from app.architectures.cache import CacheLayer, KvCache
 from app.architectures.language_head import LanguageModel
 from app.architectures.network import Inputs, Options, block_kinds, indices
+from app.architectures.positions import Turns, rotation
 from app.tape import operators as op
-from app.tape.dtypes import FP32
 from app.tape.modules import Blocks, Embedding, Linear, Module, RMSNorm
 from app.tape.tensor import Tape, Tensor
+
+Layer = Callable[[Tensor], Tensor]  # a module of the stream: a norm, a feed-forward part
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DecoderSpec:
-    """Hyper-parameters of a Llama-like decoder. `windows` holds the sliding window of each layer, None where attention is full."""
+    """Hyper-parameters of a Llama-like decoder. `windows` holds the sliding window of each layer, None where attention is full.
+
+    `norm` makes the norms of the stream; `scaled_embeddings` and `capped_logits` are Gemma's.
+    """
 
     vocabulary: int
     hidden: int
@@ -34,15 +40,20 @@ class DecoderSpec:
     qkv_bias: bool = False
     output_bias: bool = False
     feed_forward_bias: bool = False
-    head_norms: bool = False  # RMS norm of each query and key head
+    head_norms: bool = False  # a norm of each query and key head
     windows: tuple[int | None, ...] = ()
+    rotary_size: int | None = None  # components of a head that are turned; None: all
+    rotation_by_window: bool = False  # layers with a window turn by other angles
+    attention_dropout: float = 0.0
+    residual_dropout: float = 0.0
+    norm: Callable[[int], Layer] = RMSNorm
+    scaled_embeddings: bool = False
+    capped_attention: bool = False
+    capped_logits: bool = False
 
     def window(self, layer: int) -> int | None:
         """Sliding window of one layer."""
         return self.windows[layer] if self.windows else None
-
-
-Rotation = tuple[Tensor, Tensor]
 
 
 class Attention(Module):
@@ -50,30 +61,48 @@ class Attention(Module):
 
     def __init__(self, spec: DecoderSpec, options: Options, layer: int) -> None:
         self.spec, self.layer, self.window = spec, layer, spec.window(layer)
-        self.attend = Attend(implementation=options.attention)
+        self.attend = attend_of(spec, options)
         query, key = spec.heads * spec.head_size, spec.kv_heads * spec.head_size
         self.q_proj = Linear(spec.hidden, query, bias=spec.qkv_bias)
         self.k_proj = Linear(spec.hidden, key, bias=spec.qkv_bias)
         self.v_proj = Linear(spec.hidden, key, bias=spec.qkv_bias)
         self.o_proj = Linear(query, spec.hidden, bias=spec.output_bias)
         if spec.head_norms:
-            self.q_norm, self.k_norm = RMSNorm(spec.head_size), RMSNorm(spec.head_size)
+            self.q_norm, self.k_norm = spec.norm(spec.head_size), spec.norm(spec.head_size)
 
-    def __call__(self, x: Tensor, rotation: Rotation, masks: Masks, cache: KvCache | None) -> Attended:
+    def __call__(self, x: Tensor, turns: Turns, masks: Masks, cache: KvCache | None) -> Attended:
         batch, length, _ = x.shape
         query = self._heads(self.q_proj(x), "q_norm")
         key = self._heads(self.k_proj(x), "k_norm")
-        value = self.v_proj(x).view(batch, length, self.spec.kv_heads, self.spec.head_size).transpose(1, 2)
-        query, key = op.rotary_embedding(query, *rotation), op.rotary_embedding(key, *rotation)
+        value = heads_of(self.v_proj(x), self.spec.head_size)
+        turn = turns[self.window]
+        query, key = op.rotary_embedding(query, *turn), op.rotary_embedding(key, *turn)
         if cache is not None:
             key, value = cache.update(self.layer, key, value, self.window)
         out, weights = self.attend(query, key, value, masks[self.window])
         return self.o_proj(out.view(batch, length, -1)), weights
 
     def _heads(self, x: Tensor, norm: str) -> Tensor:
-        batch, length, width = x.shape
-        x = x.view(batch, length, width // self.spec.head_size, self.spec.head_size)
-        return (getattr(self, norm)(x) if self.spec.head_norms else x).transpose(1, 2)
+        if not self.spec.head_norms:
+            return heads_of(x, self.spec.head_size)
+        x = x.view(*x.shape[:2], x.shape[2] // self.spec.head_size, self.spec.head_size)
+        normed: Tensor = getattr(self, norm)(x)
+        return normed.transpose(1, 2)
+
+
+def heads_of(x: Tensor, size: int) -> Tensor:
+    """[batch, length, heads x size] seen as [batch, heads, length, size]."""
+    batch, length, width = x.shape
+    return x.view(batch, length, width // size, size).transpose(1, 2)
+
+
+def attend_of(spec: DecoderSpec, options: Options) -> Attend:
+    """How this decoder attends; no fused kernel caps scores, so such a model is always eager."""
+    return Attend(
+        implementation="eager" if spec.capped_attention else options.attention,
+        dropout=spec.attention_dropout,
+        style=op.EagerStyle(capped=spec.capped_attention),
+    )
 
 
 class GatedFeedForward(Module):
@@ -89,47 +118,87 @@ class GatedFeedForward(Module):
         return self.down_proj(op.multiply(activate(self.gate_proj(x), self.activation), self.up_proj(x)))
 
 
+def feed_forward_of(spec: DecoderSpec) -> GatedFeedForward:
+    """The dense feed-forward part of a block."""
+    return GatedFeedForward(spec.hidden, spec.feed_forward, spec.activation, bias=spec.feed_forward_bias)
+
+
 class DecoderBlock(Module):
     """Attention, then feed-forward, each on the normed residual stream."""
 
     def __init__(self, spec: DecoderSpec, options: Options, layer: int) -> None:
-        self.input_layernorm = RMSNorm(spec.hidden)
-        self.self_attn = Attention(spec, options, layer)
-        self.post_attention_layernorm = RMSNorm(spec.hidden)
-        self.mlp = GatedFeedForward(spec.hidden, spec.feed_forward, spec.activation, bias=spec.feed_forward_bias)
+        self.dropout = spec.residual_dropout
+        self.input_layernorm = spec.norm(spec.hidden)
+        self.self_attn = self.attention(spec, options, layer)
+        self.post_attention_layernorm = spec.norm(spec.hidden)
+        self.mlp = self.feed_forward(spec, layer)
 
-    def __call__(self, x: Tensor, rotation: Rotation, masks: Masks, cache: KvCache | None) -> Tensor:
+    def attention(self, spec: DecoderSpec, options: Options, layer: int) -> Callable[..., Attended]:
+        """The attention part."""
+        return Attention(spec, options, layer)
+
+    def feed_forward(self, spec: DecoderSpec, layer: int) -> Layer:
+        """The feed-forward part."""
+        return feed_forward_of(spec)
+
+    def __call__(self, x: Tensor, turns: Turns, masks: Masks, cache: KvCache | None) -> Tensor:
         residual = x
         x = self.input_layernorm(x)
-        x, _ = self.self_attn(x, rotation, masks, cache)
-        x = op.add(residual, x)
+        x, _ = self.self_attn(x, turns, masks, cache)
+        x = op.add(residual, op.dropout(x, self.dropout))
         residual = x
         x = self.post_attention_layernorm(x)
         x = self.mlp(x)
-        return op.add(residual, x)
+        return op.add(residual, op.dropout(x, self.dropout))
 
 
 class Decoder(LanguageModel):
-    """A Llama-like causal language model."""
+    """A Llama-like causal language model. `block` makes its blocks."""
 
     family: ClassVar[str] = "decoder"
 
-    def __init__(self, spec: DecoderSpec, options: Options) -> None:
+    def __init__(self, spec: DecoderSpec, options: Options, block: Callable[[DecoderSpec, Options, int], Module] = DecoderBlock) -> None:
         super().__init__(spec.vocabulary, spec.hidden, tied=spec.tied, options=options)
         self.spec = spec
         self.embed_tokens = Embedding(spec.vocabulary, spec.hidden)
-        self.layers = Blocks(block_kinds(spec.layers, options, spec.window), lambda layer: DecoderBlock(spec, options, layer))
-        self.norm = RMSNorm(spec.hidden)
+        self.layers = Blocks(block_kinds(spec.layers, options, self.kind), lambda layer: block(spec, options, layer))
+        self.norm = spec.norm(spec.hidden)
         self.tie(self.embed_tokens)
+
+    def kind(self, layer: int) -> object:
+        """What tells the blocks of different layers apart."""
+        return self.spec.window(layer)
 
     def hidden_states(self, tape: Tape, inputs: Inputs, cache: KvCache | None = None) -> Tensor:
         """The normed output of the last block, [batch, length, hidden]."""
-        tokens = indices(tape, inputs.batch, inputs.sequence)
-        x = self.embed_tokens(tokens)
-        rotation = self._rotation(tape, x)
-        masks = causal_masks(x, cache, self.options.attention, self.spec.windows)
-        x = self.layers(x, rotation, masks, cache, checkpointed=self.options.checkpointed)
+        x = self._embedded(indices(tape, inputs.batch, inputs.sequence))
+        turns = self._turns(x)
+        masks = causal_masks(x, cache, attend_of(self.spec, self.options).implementation, self.spec.windows)
+        x = self.layers(x, turns, masks, cache, checkpointed=self.options.checkpointed)
         return self.norm(x)
+
+    def _embedded(self, tokens: Tensor) -> Tensor:
+        embedded = self.embed_tokens(tokens)
+        return op.scaled(embedded) if self.spec.scaled_embeddings else embedded
+
+    def _turns(self, x: Tensor) -> Turns:
+        size, kinds = self.turned_size(), window_kinds(self.spec.windows)
+        if self.spec.rotation_by_window:
+            return {window: rotation(x, size) for window in kinds}
+        return dict.fromkeys(kinds, rotation(x, size))
+
+    def turned_size(self) -> int:
+        """Components of a head that rotary positions turn."""
+        return self.spec.rotary_size or self.spec.head_size
+
+    def logits(self, x: Tensor) -> Tensor:
+        """Logits, capped where the model does so."""
+        logits = super().logits(x)
+        if not self.spec.capped_logits:
+            return logits
+        logits = op.scaled(logits)
+        logits = op.activation(logits, "tanh")
+        return op.scaled(logits)
 
     def widths(self) -> tuple[int, int, int]:
         """Hidden size, feed-forward width and query heads."""
@@ -143,12 +212,3 @@ class Decoder(LanguageModel):
         """Keys and values of the key-value heads, for every layer."""
         spec = self.spec
         return tuple(CacheLayer(spec.kv_heads, spec.head_size, spec.head_size, spec.window(layer)) for layer in range(spec.layers))
-
-    def _rotation(self, tape: Tape, x: Tensor) -> Rotation:
-        """Cosines and sines of all positions, one row for all sequences; computed in fp32, kept in the type of the stream."""
-        shape = (1, 1, x.shape[1], self.spec.head_size)
-        angles = tape.empty(shape, FP32)
-        cos = op.cast(tape.empty(shape, FP32), x.dtype)
-        sin = op.cast(tape.empty(shape, FP32), x.dtype)
-        del angles
-        return cos, sin

@@ -46,17 +46,21 @@ class LanguageModel(Network):
         """Logits, their fp32 copy, and the cross-entropy of [rows, vocabulary]."""
         if self.options.fused_cross_entropy:
             return op.fused_linear_cross_entropy(x, self.lm_head.weight, labels)
-        logits = self.lm_head(x)
+        logits = self.logits(x)
         return op.cross_entropy(op.cast(logits, FP32).flatten(0, 1), labels.flatten())
+
+    def logits(self, x: Tensor) -> Tensor:
+        """Scores of every word for the positions of x."""
+        return self.lm_head(x)
 
     def forward(self, tape: Tape, inputs: Inputs) -> Tensor:
         """Logits of every position, without a cache."""
-        return self.lm_head(self.hidden_states(tape, inputs))
+        return self.logits(self.hidden_states(tape, inputs))
 
     def generate(self, tape: Tape, inputs: Inputs, cache: KvCache, *, last_logits_only: bool) -> Tensor:
         """One pass over `inputs.sequence` new tokens: fills or grows the cache, then makes the logits that are asked for."""
         x = self.hidden_states(tape, inputs, cache)
         if last_logits_only:
             last = Tensor(tape, (inputs.batch, 1, x.shape[-1]), x.dtype, x.storage)
-            return self.lm_head(last)
-        return self.lm_head(x)
+            return self.logits(last)
+        return self.logits(x)

@@ -1,10 +1,13 @@
 """Rotary positions: cosines and sines as transformers computes them once for all layers."""
 
+from collections.abc import Mapping
+
 from app.tape import operators as op
 from app.tape.dtypes import FP32
 from app.tape.tensor import Tensor
 
 Rotation = tuple[Tensor, Tensor]
+Turns = Mapping[int | None, Rotation]  # by sliding window; None is full attention
 
 
 def rotation(x: Tensor, size: int) -> Rotation:

@@ -62,3 +62,11 @@ def divides(config_name: str, whole: int, part: int, part_name: str) -> int:
     if whole % part:
         raise invalid_field(f"model.config.{config_name}", f"{whole} is not a multiple of {part_name} ({part})")
     return whole // part
+
+
+def turned_share(config: Mapping[str, Any], name: str, default: float) -> float:
+    """The share of each head that rotary positions turn."""
+    rope = config.get("rope_parameters")
+    if isinstance(rope, Mapping) and "partial_rotary_factor" in rope:
+        return fraction(rope, "partial_rotary_factor", default)
+    return fraction(config, name, default)

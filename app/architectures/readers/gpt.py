@@ -7,7 +7,7 @@ from app.architectures.gpt2 import Gpt2, Gpt2Spec
 from app.architectures.gpt_neox import GptNeoX, NeoXSpec
 from app.architectures.network import Network, Options
 from app.architectures.opt import Opt, OptSpec
-from app.architectures.readers.fields import activation, divides, flag, fraction, integer, layers
+from app.architectures.readers.fields import activation, divides, flag, fraction, integer, layers, turned_share
 
 Config = Mapping[str, Any]
 
@@ -51,14 +51,6 @@ def gpt_neox(config: Config, options: Options) -> Network:
         tied=flag(config, "tie_word_embeddings", False),
     )
     return GptNeoX(spec, options)
-
-
-def turned_share(config: Config, name: str, default: float) -> float:
-    """The share of each head that rotary positions turn."""
-    rope = config.get("rope_parameters")
-    if isinstance(rope, Mapping) and "partial_rotary_factor" in rope:
-        return fraction(rope, "partial_rotary_factor", default)
-    return fraction(config, name, default)
 
 
 def opt(config: Config, options: Options) -> Network:

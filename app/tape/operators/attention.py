@@ -126,8 +126,9 @@ def _efficient_backward_workspace(q: Meta, k: Meta, v: Meta) -> Scratch:
 def _plain_kernel(qkv: tuple[Tensor, Tensor, Tensor], bias: Tensor | None, causal: bool, dropout_probability: float) -> Tensor:
     """The fallback of matrix products: scores for every pair of positions; keys and values repeated to all heads."""
     q, k, v = qkv
-    tape, groups = q.tape, q.shape[1] // k.shape[1]
-    k, v = repeat_heads(k, groups), repeat_heads(v, groups)
+    tape = q.tape
+    if k.shape[1] != q.shape[1]:
+        k, v = _repeated(k, q.shape[1]), _repeated(v, q.shape[1])
     q, k = scaled(q), scaled(k)
     scores = matmul(q, k.transpose(-1, -2))
     if bias is None and causal and q.shape[2] > 1:
@@ -140,13 +141,15 @@ def _plain_kernel(qkv: tuple[Tensor, Tensor, Tensor], bias: Tensor | None, causa
     return contiguous(matmul(dropout(weights, dropout_probability), v).transpose(1, 2))
 
 
-def repeat_heads(x: Tensor, groups: int) -> Tensor:
-    """Key or value heads repeated for each query head of their group: a copy; nothing where there is one query head a group."""
-    if groups == 1:
-        return x
+def repeat_heads(x: Tensor, heads: int) -> Tensor:
+    """Key or value heads repeated to as many query heads: by a copy, or as a view where there is only one."""
+    batch, given, length, size = x.shape
+    return expand(x, batch, heads, length, size) if given in (1, heads) else _repeated(x, heads)
+
+
+def _repeated(x: Tensor, heads: int) -> Tensor:
     tape, meta = x.tape, x.meta
-    batch, heads, length, size = x.shape
-    out = tape.empty((batch, heads * groups, length, size), x.dtype)
+    out = tape.empty((x.shape[0], heads, *x.shape[2:]), x.dtype)
     return attach(out, [x], [], lambda gradient: (tape.like(meta),))
 
 
@@ -171,9 +174,9 @@ def eager_attention(
     `biases` are added one after the other (relative positions, an additive mask). Gives the output [batch, length, heads, size] and the
     attention weights, which callers there hold on to.
     """
-    groups = q.shape[1] // k.shape[1]
-    k, v = repeat_heads(k, groups), repeat_heads(v, groups)
-    scores = attention_scores(q, k, groups)
+    copied = 1 < k.shape[1] < q.shape[1]
+    k, v = repeat_heads(k, q.shape[1]), repeat_heads(v, q.shape[1])
+    scores = attention_scores(q, k, laid_out=copied)
     if style.capped:
         scores = scaled(scores)
         scores = activation(scores, "tanh")
@@ -184,23 +187,21 @@ def eager_attention(
     weights = cast(weights, q.dtype) if style.cast_back else weights
     del scores
     weights = dropout(weights, dropout_probability)
-    return attended_values(weights, v, groups), weights
+    return attended_values(weights, v, laid_out=copied), weights
 
 
-def attention_scores(q: Tensor, k: Tensor, groups: int = 1) -> Tensor:
-    """Scaled products of all queries and keys; `groups` tells keys that are laid out already because they were repeated."""
-    return scaled(matmul(_heads_first(q), _heads_first(k, groups).transpose(-1, -2)))
+def attention_scores(q: Tensor, k: Tensor, *, laid_out: bool = False) -> Tensor:
+    """Scaled products of all queries and keys; `laid_out`: the keys lie heads first already, because they were repeated by a copy."""
+    return scaled(matmul(_heads_first(q), (k if laid_out else _heads_first(k)).transpose(-1, -2)))
 
 
-def attended_values(weights: Tensor, v: Tensor, groups: int = 1) -> Tensor:
+def attended_values(weights: Tensor, v: Tensor, *, laid_out: bool = False) -> Tensor:
     """Values weighted by attention, [batch, length, heads, size]."""
-    return contiguous(matmul(weights, _heads_first(v, groups)).transpose(1, 2))
+    return contiguous(matmul(weights, v if laid_out else _heads_first(v)).transpose(1, 2))
 
 
-def _heads_first(x: Tensor, groups: int = 1) -> Tensor:
-    """[batch, heads, length, size] as a batched product reads it: a copy where heads lie interleaved with positions.
-
-    They do where they come from one projection of the stream; repeated heads are laid out already.
-    """
+def _heads_first(x: Tensor) -> Tensor:
+    """[batch, heads, length, size] as a batched product reads it: a copy where heads lie interleaved with positions, as they do
+    where they come from one projection of the stream."""
     batch, _, length, _ = x.shape
-    return contiguous(lower(x)) if groups == 1 and batch > 1 and length > 1 else x
+    return contiguous(lower(x)) if batch > 1 and length > 1 else x

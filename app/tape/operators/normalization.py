@@ -53,6 +53,14 @@ def rms_norm(x: Tensor, weight: Parameter) -> Tensor:
     return multiply(cast(x, dtype), weight)
 
 
+def rms_norm_in_fp32(x: Tensor, weight: Tensor) -> Tensor:
+    """RMS norm in fp32 to the end, cast back after the product with the weight (Gemma, OLMo 2, gpt-oss)."""
+    dtype = x.dtype
+    x = cast(x, FP32)
+    x = multiply(x, _reciprocal_root_mean_square(x))
+    return cast(multiply(x, weight), dtype)
+
+
 def rms_norm_of_stream(x: Tensor, weight: Parameter) -> Tensor:
     """RMS norm as transformers' T5LayerNorm: only the mean square is taken in fp32; the product keeps x itself."""
     x = multiply(x, _reciprocal_root_mean_square(cast(x, FP32)))
