@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import Any
 
-from app.architectures import densenet, efficientnet, mobilenet, resnet, vgg, vision_transformer
+from app.architectures import convnext, densenet, efficientnet, mobilenet, resnet, vgg, vision_transformer
 from app.architectures.network import Network, Options
 from app.architectures.readers import generic_networks
 from app.workloads.fields import invalid_field
@@ -39,6 +39,7 @@ BUILDERS: dict[str, NamedBuilder] = {
     **{name: _of(densenet.DenseNet, spec) for name, spec in densenet.SPECS.items()},
     **{name: _of(efficientnet.EfficientNet, spec) for name, spec in efficientnet.SPECS.items()},
     **{name: _of(mobilenet.MobileNetV3, spec) for name, spec in mobilenet.SPECS.items()},
+    **{name: _of(convnext.ConvNext, spec) for name, spec in convnext.SPECS.items()},
     **generic_networks.BUILDERS,
 }
 
