@@ -126,20 +126,19 @@ def feed_forward_of(spec: DecoderSpec) -> GatedFeedForward:
 class DecoderBlock(Module):
     """Attention, then feed-forward, each on the normed residual stream."""
 
-    def __init__(self, spec: DecoderSpec, options: Options, layer: int) -> None:
+    def __init__(
+        self,
+        spec: DecoderSpec,
+        options: Options,
+        layer: int,
+        attention: Callable[[DecoderSpec, Options, int], Callable[..., Attended]] = Attention,
+        feed_forward: Callable[[DecoderSpec], Layer] = feed_forward_of,
+    ) -> None:
         self.dropout = spec.residual_dropout
         self.input_layernorm = spec.norm(spec.hidden)
-        self.self_attn = self.attention(spec, options, layer)
+        self.self_attn = attention(spec, options, layer)
         self.post_attention_layernorm = spec.norm(spec.hidden)
-        self.mlp = self.feed_forward(spec, layer)
-
-    def attention(self, spec: DecoderSpec, options: Options, layer: int) -> Callable[..., Attended]:
-        """The attention part."""
-        return Attention(spec, options, layer)
-
-    def feed_forward(self, spec: DecoderSpec, layer: int) -> Layer:
-        """The feed-forward part."""
-        return feed_forward_of(spec)
+        self.mlp = feed_forward(spec)
 
     def __call__(self, x: Tensor, turns: Turns, masks: Masks, cache: KvCache | None) -> Tensor:
         residual = x

@@ -1,11 +1,9 @@
 """Phi-3 and Phi-4: one projection for queries, keys and values, one for gate and value (modeling_phi3.py, transformers 5.23)."""
 
-from collections.abc import Callable
-
 from app.architectures.activations import activate
 from app.architectures.attention import Attend, Attended, Masks
 from app.architectures.cache import KvCache
-from app.architectures.decoder import DecoderBlock, DecoderSpec, Layer, heads_of
+from app.architectures.decoder import DecoderBlock, DecoderSpec, heads_of
 from app.architectures.network import Options
 from app.architectures.positions import Turns
 from app.tape import operators as op
@@ -50,13 +48,6 @@ class FusedFeedForward(Module):
         return self.down_proj(up)
 
 
-class Phi3Block(DecoderBlock):
+def phi3_block(spec: DecoderSpec, options: Options, layer: int) -> DecoderBlock:
     """A Llama block with fused projections."""
-
-    def attention(self, spec: DecoderSpec, options: Options, layer: int) -> Callable[..., Attended]:
-        """Attention from one projection."""
-        return FusedAttention(spec, options, layer)
-
-    def feed_forward(self, spec: DecoderSpec, layer: int) -> Layer:
-        """Feed-forward with a fused gate."""
-        return FusedFeedForward(spec)
+    return DecoderBlock(spec, options, layer, FusedAttention, FusedFeedForward)

@@ -7,7 +7,7 @@ from app.architectures.decoder import Decoder, DecoderSpec
 from app.architectures.gemma import GemmaNorm, SandwichBlock
 from app.architectures.network import Network, Options
 from app.architectures.olmo2 import FloatNorm, PostNormBlock
-from app.architectures.phi3 import Phi3Block
+from app.architectures.phi3 import phi3_block
 from app.architectures.readers.fields import activation, divides, flag, fraction, integer, layers, turned_share
 
 Config = Mapping[str, Any]
@@ -72,7 +72,7 @@ def mistral(config: Config, options: Options) -> Network:
     return Decoder(llama_spec(config, windows=windows(config, all_layers(config))), options)
 
 
-def _qwen_windows(config: Config) -> Windows:
+def qwen_windows(config: Config) -> Windows:
     """Layers from `max_window_layers` on slide, where sliding is switched on."""
     if not flag(config, "use_sliding_window", False):
         return ()
@@ -82,12 +82,12 @@ def _qwen_windows(config: Config) -> Windows:
 
 def qwen2(config: Config, options: Options) -> Network:
     """Qwen2Config: biases on queries, keys and values only."""
-    return Decoder(llama_spec(config, qkv_bias=True, output_bias=False, windows=_qwen_windows(config)), options)
+    return Decoder(llama_spec(config, qkv_bias=True, output_bias=False, windows=qwen_windows(config)), options)
 
 
 def qwen3(config: Config, options: Options) -> Network:
     """Qwen3Config: a norm of each query and key head."""
-    return Decoder(llama_spec({"head_dim": 128, **config}, head_norms=True, windows=_qwen_windows(config)), options)
+    return Decoder(llama_spec({"head_dim": 128, **config}, head_norms=True, windows=qwen_windows(config)), options)
 
 
 GEMMA_DEFAULTS: dict[str, Any] = {"head_dim": 256, "tie_word_embeddings": True, "vocab_size": 256_000}
@@ -142,7 +142,9 @@ def phi3(config: Config, options: Options) -> Network:
     """Phi3Config."""
     spec = llama_spec(config, windows=windows(config, all_layers(config)), residual_dropout=fraction(config, "resid_pdrop", 0.0))
     turned = int(spec.head_size * turned_share(config, "partial_rotary_factor", 1.0))
-    return Decoder(llama_spec(config, windows=spec.windows, residual_dropout=spec.residual_dropout, rotary_size=turned), options, Phi3Block)
+    return Decoder(
+        llama_spec(config, windows=spec.windows, residual_dropout=spec.residual_dropout, rotary_size=turned), options, phi3_block
+    )
 
 
 def olmo2(config: Config, options: Options) -> Network:

@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from app.architectures.network import Network, Options
-from app.architectures.readers import encoder_decoders, encoders, gpt, llama
+from app.architectures.readers import encoder_decoders, encoders, gpt, llama, mixtures
 
 Config = Mapping[str, Any]
 Builder = Callable[[Config, Options], Network]
@@ -23,12 +23,15 @@ BUILDERS: dict[str, Builder] = {
     "llama": llama.llama,
     "mbart": encoder_decoders.mbart,
     "mistral": llama.mistral,
+    "mixtral": mixtures.mixtral,
     "mt5": encoder_decoders.t5,
     "olmo2": llama.olmo2,
     "opt": gpt.opt,
     "phi3": llama.phi3,
     "qwen2": llama.qwen2,
+    "qwen2_moe": mixtures.qwen2_moe,
     "qwen3": llama.qwen3,
+    "qwen3_moe": mixtures.qwen3_moe,
     "roberta": encoders.roberta,
     "t5": encoder_decoders.t5,
     "whisper": encoder_decoders.whisper,
