@@ -5,13 +5,14 @@ from dataclasses import replace
 from typing import Any
 
 from app.money import Money
-from app.placement import Placement, Speed
+from app.placement import Demand, Placement, Speed
 from app.recommendation.constraints import findings_for
 from app.recommendation.machine import Machine, PriceLine
 from app.recommendation.market import Market
 from app.recommendation.offers import Offer
 from app.recommendation.power import machine_power_w
 from app.recommendation.search import Candidate, Exploration
+from app.workloads.limits import Limits
 
 
 class Bills:
@@ -24,28 +25,34 @@ class Bills:
     def machine(self, one: Candidate) -> Machine:
         """The candidate as a machine, with every finding."""
         if id(one) not in self._written:
-            machine = _machine(one, self._exploration.market)
-            found = findings_for(machine, self._exploration.demand, self._exploration.limits)
-            self._written[id(one)] = replace(machine, findings=found)
+            of = self._exploration
+            self._written[id(one)] = machine_of(one, of.demand, of.limits, of.market)
         return self._written[id(one)]
 
 
+def machine_of(one: Candidate, demand: Demand, limits: Limits, market: Market) -> Machine:
+    """The candidate as a machine, with every finding."""
+    machine = _machine(one, market)
+    return replace(machine, findings=findings_for(machine, demand, limits))
+
+
 def _machine(one: Candidate, market: Market) -> Machine:
+    load, rest = one.load, one.rest
     lines = tuple(_lines(one, market))
     return Machine(
-        platform=one.site.platform, gpu=one.gpu, gpu_quantity=one.quantity,
-        ram=one.memory.items, ssd=one.storage.ssd, hdd=one.storage.hdd,
+        platform=rest.site.platform, gpu=load.choice.gpu, gpu_quantity=load.choice.quantity,
+        ram=rest.memory.items, ssd=rest.storage.ssd, hdd=rest.storage.hdd,
         lines=lines, total=sum((line.total for line in lines), Money(0, market.currency)),
-        placement=fed_at(one.placement, one.fed), power_w=machine_power_w(one.site.platform, one.gpu, one.quantity),
+        placement=fed_at(load.placement, rest.fed), power_w=machine_power_w(rest.site.platform, load.choice.gpu, load.choice.quantity),
     )  # fmt: skip
 
 
 def _lines(one: Candidate, market: Market) -> Iterator[PriceLine]:
     offers = market.offers
-    yield from _line(one.site.offer, 1, market.currency)
-    if one.gpu and not one.site.platform.included_gpu:
-        yield from _line(offers[one.gpu.id], one.quantity, market.currency)
-    for part, quantity in (*one.memory.items, *one.storage.ssd, *one.storage.hdd):
+    yield from _line(one.rest.site.offer, 1, market.currency)
+    if one.load.choice.gpu and not one.rest.site.platform.included_gpu:
+        yield from _line(offers[one.load.choice.gpu.id], one.load.choice.quantity, market.currency)
+    for part, quantity in (*one.rest.memory.items, *one.rest.storage.ssd, *one.rest.storage.hdd):
         yield from _line(offers[part.id], quantity, market.currency)
 
 

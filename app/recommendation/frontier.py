@@ -3,15 +3,14 @@
 from bisect import bisect_left, bisect_right
 from collections.abc import Iterable, Sequence
 
-from app.recommendation.search import Candidate
+from app.recommendation.search import Candidate, by_price
 
 
 def undominated(candidates: Iterable[Candidate]) -> tuple[Candidate, ...]:
     """The candidates that no other one equals or beats in cost, speed and headroom at once, cheapest first. Of those that are equal in
     all three the first by name stays."""
     stairs = Staircase()
-    ordered = sorted(candidates, key=lambda one: (one.cost, -one.speed, -one.headroom, one.name))
-    return tuple(one for one in ordered if stairs.add(one.speed, one.headroom))
+    return tuple(one for one in sorted(candidates, key=by_price) if stairs.add(one.speed, one.headroom))
 
 
 class Staircase:

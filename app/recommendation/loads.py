@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 from app.hardware import Gpu
 from app.placement import Demand, Placement, Unplaceable
@@ -11,65 +12,99 @@ from app.recommendation.offers import Offer
 from app.workloads.limits import Limits
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Load:
-    """A job on so many of a GPU, or on the processor alone. `site` is given where the GPUs come with their platform."""
+class Choice(NamedTuple):
+    """So many of a GPU, or none. `site` is given where the GPUs come with their platform. Cost of the GPUs in minor units."""
 
-    gpu: Gpu | None
-    quantity: int
-    cost: int  # of the GPUs, in minor units
-    placement: Placement
+    gpu: Gpu | None = None
+    quantity: int = 0
+    cost: int = 0
     site: Site | None = None
 
     @property
-    def ram_bytes(self) -> int:
-        """RAM that the machine must have: in a unified-memory system the GPU's share comes out of the same memory."""
-        shared = self.placement.gpu_bytes if self.gpu and self.gpu.unified_memory else 0
-        return self.placement.host_bytes + shared
-
-    @property
-    def missing_bytes(self) -> int:
-        """What each GPU lacks; zero or less where the job fits."""
-        return self.placement.gpu_bytes - self.gpu.visible_bytes if self.gpu else 0
-
-    @property
-    def headroom(self) -> float:
-        """Share of the GPU left free."""
-        return 1.0 - self.placement.gpu_bytes / self.gpu.visible_bytes if self.gpu else 0.0
+    def gpu_id(self) -> str:
+        """The id of the GPU, empty where there is none."""
+        return self.gpu.id if self.gpu else ""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Loads:
-    """What the estimator says of every choice: those that fit, those short of GPU memory, and why others cannot run at all."""
+class Load(NamedTuple):
+    """A job on a choice of GPUs."""
 
-    fitting: tuple[Load, ...]
-    short: tuple[Load, ...]
-    refused: tuple[Unplaceable, ...]
+    choice: Choice
+    placement: Placement
+    ram_bytes: int  # that the machine must have: in a unified-memory system the GPU's share comes out of the same memory
+    missing_bytes: int  # what each GPU lacks; zero or less where the job fits
+    headroom: float  # share of the GPU left free, 0 where there is none
+
+
+def load_of(choice: Choice, placement: Placement) -> Load:
+    """The load of a placement on a choice of GPUs."""
+    gpu = choice.gpu
+    if gpu is None:
+        return Load(choice, placement, placement.host_bytes, 0, 0.0)
+    ram = placement.host_bytes + (placement.gpu_bytes if gpu.unified_memory else 0)
+    return Load(choice, placement, ram, placement.gpu_bytes - gpu.visible_bytes, 1.0 - placement.gpu_bytes / gpu.visible_bytes)
 
 
 @dataclass(slots=True)
-class _Sorting:
+class Loads:
+    """What the estimator says of every choice: those that fit, those short of GPU memory, and why others cannot run at all."""
+
     fitting: list[Load] = field(default_factory=list)
     short: list[Load] = field(default_factory=list)
     refused: list[Unplaceable] = field(default_factory=list)
 
-    def put(self, load: Load) -> bool:
-        (self.short if load.missing_bytes > 0 else self.fitting).append(load)
-        return load.missing_bytes <= 0
+    def add(self, outcome: Load | Unplaceable) -> None:
+        """Files one outcome."""
+        if isinstance(outcome, Unplaceable):
+            self.refused.append(outcome)
+        elif outcome.missing_bytes > 0:
+            self.short.append(outcome)
+        else:
+            self.fitting.append(outcome)
 
 
 def place_everywhere(demand: Demand, limits: Limits, market: Market) -> Loads:
-    """Asks the job for its placement on the processor alone, on 1 to `max_gpus` of every card, and on every whole system."""
-    sorting = _Sorting()
-    alone = demand.place(None, 0)
-    if isinstance(alone, Placement):
-        sorting.put(Load(gpu=None, quantity=0, cost=0, placement=alone))
+    """The job on every choice."""
+    loads = Loads()
+    for choice in choices(demand, limits, market):
+        loads.add(place(demand, choice))
+    return loads
+
+
+def choices(demand: Demand, limits: Limits, market: Market) -> Iterator[Choice]:
+    """The processor alone, 1 to `max_gpus` of every card that is accepted, and every whole system that is."""
+    yield Choice()
+    if not demand.needs_gpu:
+        return
+    for offer, most in accepted_cards(limits, market):
+        for quantity in range(1, most + 1):
+            cost = offer.cost(quantity)
+            if cost is not None:
+                yield Choice(offer.part, quantity, cost)
+    for site, gpu in market.systems:
+        if system_accepted(site, gpu, limits):
+            yield Choice(gpu, site.platform.included_gpu_quantity, 0, site)
+
+
+def place(demand: Demand, choice: Choice) -> Load | Unplaceable:
+    """The job on one choice of GPUs."""
+    if choice.gpu and choice.site:
+        placed = place_on_some(demand, choice.gpu, choice.quantity)
     else:
-        sorting.refused.append(alone)
-    if demand.needs_gpu:
-        _place_on_cards(demand, limits, market, sorting)
-        _place_on_systems(demand, limits, market, sorting)
-    return Loads(fitting=tuple(sorting.fitting), short=tuple(sorting.short), refused=tuple(sorting.refused))
+        placed = demand.place(choice.gpu, choice.quantity)
+    return load_of(choice, placed) if isinstance(placed, Placement) else placed
+
+
+def place_on_some(demand: Demand, gpu: Gpu, quantity: int) -> Placement | Unplaceable:
+    """The job on GPUs that come together: on all of them, or where it does not run on all, on as many as it does."""
+    attempts = [demand.place(gpu, quantity)]
+    while not _runs(attempts[-1], gpu) and len(attempts) < quantity:
+        attempts.append(demand.place(gpu, quantity - len(attempts)))
+    return attempts[-1] if _runs(attempts[-1], gpu) else attempts[0]
+
+
+def _runs(placed: Placement | Unplaceable, gpu: Gpu) -> bool:
+    return isinstance(placed, Placement) and placed.gpu_bytes <= gpu.visible_bytes
 
 
 def accepted(gpu: Gpu, limits: Limits) -> bool:
@@ -86,29 +121,5 @@ def accepted_cards(limits: Limits, market: Market) -> Iterator[tuple[Offer[Gpu],
     """Every card that the person takes, and how many of it can be had and fit some platform."""
     for offer in market.gpus:
         if accepted(offer.part, limits):
-            room = max(market.room(offer.part), default=0)
-            to_be_had = room if offer.unit is not None else offer.owned
-            yield offer, min(limits.max_gpus, room, to_be_had)
-
-
-def _place_on_cards(demand: Demand, limits: Limits, market: Market, sorting: _Sorting) -> None:
-    for offer, most in accepted_cards(limits, market):
-        for quantity in range(1, most + 1):
-            placed, cost = demand.place(offer.part, quantity), offer.cost(quantity)
-            if isinstance(placed, Unplaceable):
-                sorting.refused.append(placed)
-            elif cost is not None:
-                sorting.put(Load(gpu=offer.part, quantity=quantity, cost=cost, placement=placed))
-
-
-def _place_on_systems(demand: Demand, limits: Limits, market: Market, sorting: _Sorting) -> None:
-    """A system's GPUs come together; where the job cannot use them all, the others stand idle."""
-    for site, gpu in market.systems:
-        if not system_accepted(site, gpu, limits):
-            continue
-        for used in range(site.platform.included_gpu_quantity, 0, -1):
-            placed = demand.place(gpu, used)
-            if isinstance(placed, Unplaceable):
-                sorting.refused.append(placed)
-            elif sorting.put(Load(gpu=gpu, quantity=site.platform.included_gpu_quantity, cost=0, placement=placed, site=site)):
-                break
+            room = market.most(offer.part)
+            yield offer, min(limits.max_gpus, room if offer.unit is not None else offer.owned, room)

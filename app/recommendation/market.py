@@ -31,6 +31,11 @@ class Site:
         """The platform itself."""
         return self.offer.part
 
+    @property
+    def space(self) -> int:
+        """How many ways there are to give it RAM, SSDs and hard disks."""
+        return self.memory.space * self.storage.space
+
 
 class Market:
     """Offers of every kind, each in the order of its id, so that nothing depends on the order of the catalogue."""
@@ -43,6 +48,8 @@ class Market:
         self.drives: tuple[Offer[Drive], ...] = offers_of(catalogue.drives.values(), currency, accepted, catalogue.rates, owned)
         self.platforms: tuple[Offer[Platform], ...] = offers_of(catalogue.platforms.values(), currency, accepted, catalogue.rates, owned)
         self._rooms: dict[Hashable, tuple[int, ...]] = {}
+        self._most: dict[Hashable, int] = {}
+        self._spaces: dict[Hashable, int] = {}
 
     @cached_property
     def sites(self) -> tuple[Site, ...]:
@@ -82,10 +89,30 @@ class Market:
 
     def room(self, gpu: Gpu) -> Sequence[int]:
         """How many of this card each platform takes, by the index of its site."""
-        key = (gpu.form_factor, gpu.slots, gpu.power_w, gpu.pcie_lanes)
+        key = shape(gpu)
         if key not in self._rooms:
             self._rooms[key] = tuple(0 if offer.part.included_gpu else cards_that_fit(offer.part, gpu) for offer in self.platforms)
         return self._rooms[key]
+
+    def most(self, gpu: Gpu) -> int:
+        """The most of this card that any platform takes."""
+        key = shape(gpu)
+        if key not in self._most:
+            self._most[key] = max(self.room(gpu), default=0)
+        return self._most[key]
+
+    def space(self, gpu: Gpu, most: int) -> int:
+        """How many combinations there are with 1 to `most` of this card."""
+        key = (shape(gpu), most)
+        if key not in self._spaces:
+            room = self.room(gpu)
+            self._spaces[key] = sum(site.space * min(most, room[site.index]) for site in self.boards)
+        return self._spaces[key]
+
+
+def shape(gpu: Gpu) -> Hashable:
+    """What decides where a card goes."""
+    return (gpu.form_factor, gpu.slots, gpu.power_w, gpu.pcie_lanes)
 
 
 def _sockets(platform: Platform) -> Hashable:

@@ -37,7 +37,7 @@ def _gain(above: Candidate, cheaper: Sequence[Candidate]) -> str:
 def _short_of_memory(exploration: Exploration, frontier: Sequence[Candidate], bills: Bills) -> NearMiss | None:
     """Only what is cheaper than the cheapest machine that fits is worth a thought."""
     ceiling = min(exploration.budget, frontier[0].cost - 1 if frontier else float("inf"))
-    for load in sorted(exploration.loads.short, key=lambda load: (load.missing_bytes, load.cost, load.gpu.id if load.gpu else "")):
+    for load in sorted(exploration.loads.short, key=lambda load: (load.missing_bytes, load.choice.cost, load.choice.gpu_id)):
         inside = [one for one in exploration.assembly.machines(load) if one.cost <= ceiling]
         if inside:
             missing = format_binary(load.missing_bytes)

@@ -23,7 +23,7 @@ POWER_CLASSES: Mapping[str, PowerClass] = {
     "desktop": PowerClass(cpu_w=170, rest_w=60),
     "entry-server": PowerClass(cpu_w=170, rest_w=60),
     "egpu": PowerClass(cpu_w=45, rest_w=30),
-    "mini": PowerClass(cpu_w=0, rest_w=30),  # one chip holds processor and GPU, whose power is that of the chip
+    "system": PowerClass(cpu_w=0, rest_w=30),  # one chip holds processor and GPU, whose power is that of the chip
     "hedt": PowerClass(cpu_w=350, rest_w=80),
     "workstation": PowerClass(cpu_w=350, rest_w=100),
     "server": PowerClass(cpu_w=240, rest_w=120),

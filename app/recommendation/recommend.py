@@ -7,20 +7,21 @@ from app.hardware import Catalogue
 from app.money import Money
 from app.placement import Demand, Finding
 from app.recommendation.advice import Pick, Recommendation
-from app.recommendation.bill import Bills
+from app.recommendation.bill import Bills, machine_of
 from app.recommendation.frontier import undominated, within
 from app.recommendation.ladder import budget_ladder
 from app.recommendation.machine import Machine
+from app.recommendation.market import market_for
 from app.recommendation.near_misses import near_misses
 from app.recommendation.picks import ROLES, best
-from app.recommendation.search import Candidate, Exploration, combinations_covered, explore
+from app.recommendation.search import Candidate, Exploration, combinations_covered, explore, find_cheapest
 from app.units import format_binary
 from app.workloads.limits import Limits
 
 
 def recommend(demand: Demand, limits: Limits, catalogue: Catalogue) -> Recommendation:
     """The best machines for a job inside the limits, exactly. Raises InvalidInput where the currency has no exchange rate."""
-    exploration = explore(demand, limits, catalogue)
+    exploration = explore(demand, limits, market_for(limits, catalogue))
     frontier = undominated(exploration.candidates)
     inside = within(frontier, exploration.budget)
     bills = Bills(exploration)
@@ -38,14 +39,13 @@ def recommend(demand: Demand, limits: Limits, catalogue: Catalogue) -> Recommend
 
 def cheapest(demand: Demand, limits: Limits, catalogue: Catalogue) -> Machine | None:
     """The cheapest machine that does the job within the limits other than the budget; None where there is none."""
-    exploration = explore(demand, limits, catalogue)
-    found = min(exploration.candidates, key=lambda one: (one.cost, -one.speed, -one.headroom, one.name), default=None)
-    return Bills(exploration).machine(found) if found else None
+    market = market_for(limits, catalogue)
+    found = find_cheapest(demand, limits, market)
+    return machine_of(found, demand, limits, market) if found else None
 
 
 def _choices_inside(exploration: Exploration) -> int:
-    inside = (one for one in exploration.candidates if one.cost <= exploration.budget)
-    return len({(one.site.platform.id if one.site.platform.included_gpu else "", one.gpu and one.gpu.id, one.quantity) for one in inside})
+    return len({id(one.load) for one in exploration.candidates if one.cost <= exploration.budget})
 
 
 def _unknown_owned(limits: Limits, catalogue: Catalogue) -> Iterator[Finding]:

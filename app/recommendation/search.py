@@ -1,20 +1,21 @@
 """The exact search: for every load the cheapest platform, RAM and drives, and from all of them the non-dominated machines.
 
-For a given GPU and count the rest of a machine only matters by its price, and by how fast its drives feed the job; so per load it is enough
-to know the cheapest completion at each drive speed that matters. Platforms are tried in the order of a lower bound on their cost, and the
-trying stops where the bound passes the best found. A job on the processor alone has RAM as its headroom: there every non-dominated amount
-of RAM is kept. Nothing is left out that could be the best by price, speed or headroom; the tests compare with every combination.
+For a given GPU and count the rest of a machine only matters by its price, and by how fast its drives feed the job; so per load it is
+enough to know the cheapest completion at each drive speed that matters, and loads of the same shape, RAM and reads share it.
+Platforms are tried in the order of a lower bound on their cost, and the trying stops where the bound passes the best found. A job on
+the processor alone has RAM as its headroom: there every non-dominated amount of RAM is kept. Nothing is left out that could be the
+best by price, speed or headroom; the tests compare with every combination.
 """
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Hashable, Iterable, Iterator
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from app.hardware import Catalogue, Gpu
-from app.placement import Demand, Placement
+from app.hardware import Gpu
+from app.placement import Demand
 from app.recommendation.constraints import STARVED_SHARE
-from app.recommendation.loads import Load, Loads, accepted_cards, place_everywhere, system_accepted
-from app.recommendation.market import Market, Site, market_for
+from app.recommendation.loads import Choice, Load, Loads, accepted_cards, choices, place, place_everywhere, system_accepted
+from app.recommendation.market import Market, Site, shape
 from app.recommendation.memory import MemoryFill
 from app.recommendation.power import machine_power_w
 from app.recommendation.storage import StorageSet
@@ -23,24 +24,29 @@ from app.workloads.limits import Limits
 StorageSets = tuple[StorageSet, ...]
 
 
+class Completion(NamedTuple):
+    """What turns GPUs into a machine: a platform, its RAM and its drives. Cost in minor units of the answer's currency."""
+
+    cost: int
+    site: Site
+    memory: MemoryFill
+    storage: StorageSet
+    fed: float  # share of the job's speed that the drives sustain
+
+
 class Candidate(NamedTuple):
-    """A machine as the search sees it: what counts, and what it is made of. Cost is in minor units of the answer's currency."""
+    """A machine as the search sees it: what counts, and what it is made of. Cost in minor units of the answer's currency."""
 
     cost: int
     speed: float
     headroom: float
-    site: Site
-    gpu: Gpu | None
-    quantity: int
-    placement: Placement
-    memory: MemoryFill
-    storage: StorageSet
-    fed: float  # share of the placement's speed that the drives sustain
+    load: Load
+    rest: Completion
 
     @property
     def name(self) -> tuple[str, str, int]:
         """What decides between machines that are equal in all that counts."""
-        return (self.site.platform.id, self.gpu.id if self.gpu else "", self.quantity)
+        return (self.rest.site.platform.id, self.load.choice.gpu_id, self.load.choice.quantity)
 
 
 class Bound(NamedTuple):
@@ -61,36 +67,54 @@ class Exploration:
     loads: Loads
     assembly: "Assembly"
     candidates: tuple[Candidate, ...]
-
-    @property
-    def budget(self) -> float:
-        """The budget in minor units, infinite where there is none."""
-        return self.limits.budget.money.minor if self.limits.budget else float("inf")
+    budget: float  # in minor units, infinite where there is none
 
 
-def explore(demand: Demand, limits: Limits, catalogue: Catalogue) -> Exploration:
-    """Searches the whole catalogue for machines that do the job within the limits other than the budget.
-
-    Raises InvalidInput where the currency of the limits has no exchange rate.
-    """
-    market = market_for(limits, catalogue)
+def explore(demand: Demand, limits: Limits, market: Market) -> Exploration:
+    """Searches everything that can be had for machines that do the job within the limits other than the budget."""
     loads = place_everywhere(demand, limits, market)
-    assembly = Assembly(demand, limits, market, (*loads.fitting, *loads.short))
+    everywhere = (*loads.fitting, *loads.short)
+    least_ram = min((load.ram_bytes for load in everywhere), default=0)
+    most_reads = max((load.placement.read_bytes_per_second for load in everywhere), default=0)
+    assembly = Assembly(demand, limits, market, least_ram=least_ram, most_reads=most_reads)
     candidates = tuple(candidate for load in loads.fitting for candidate in assembly.machines(load))
-    return Exploration(demand=demand, limits=limits, market=market, loads=loads, assembly=assembly, candidates=candidates)
+    budget = limits.budget.money.minor if limits.budget else float("inf")
+    return Exploration(
+        demand=demand, limits=limits, market=market, loads=loads, assembly=assembly, candidates=candidates, budget=budget
+    )  # fmt: skip
+
+
+def find_cheapest(demand: Demand, limits: Limits, market: Market) -> Candidate | None:
+    """The cheapest machine that does the job within the limits other than the budget. The job is placed on one choice of GPUs after the
+    other, in the order of the least that a machine with them costs, until that passes the best found."""
+    assembly = Assembly(demand, limits, market)
+    best: Candidate | None = None
+    for choice in sorted(choices(demand, limits, market), key=assembly.least):
+        if best and assembly.least(choice) > best.cost:
+            break
+        load = place(demand, choice)
+        if isinstance(load, Load) and load.missing_bytes <= 0:
+            best = min((*assembly.machines(load), *([best] if best else [])), key=by_price, default=None)
+    return best
+
+
+def by_price(one: Candidate) -> tuple[int, float, float, tuple[str, str, int]]:
+    """Orders machines: the cheaper first, of equals the faster, then the roomier, then by name."""
+    return (one.cost, -one.speed, -one.headroom, one.name)
 
 
 class Assembly:
     """Completes loads into machines with the cheapest platform, RAM and drives."""
 
-    def __init__(self, demand: Demand, limits: Limits, market: Market, loads: Sequence[Load]) -> None:
+    def __init__(self, demand: Demand, limits: Limits, market: Market, *, least_ram: int = 0, most_reads: float = float("inf")) -> None:
+        """`least_ram` and `most_reads` bound what the loads to come need of RAM and of the drives; tighter bounds save time."""
         self._limits, self._market = limits, market
-        reads = max((load.placement.read_bytes_per_second for load in loads), default=0)
-        least_ram = min((load.ram_bytes for load in loads), default=0)
+        self._completed: dict[Hashable, tuple[Completion, ...]] = {}
         storages = {id(site.storage): site.storage for site in market.sites}
-        sets = {key: storage.sets(demand.ssd_bytes, demand.hdd_bytes, reads) for key, storage in storages.items()}
+        sets = {key: storage.sets(demand.ssd_bytes, demand.hdd_bytes, most_reads) for key, storage in storages.items()}
         self._sets = {site.index: sets[id(site.storage)] for site in market.sites}
         self._boards = sorted(self._bounds(market.boards, least_ram), key=lambda bound: (bound.least, bound.site.platform.id))
+        self._easy_read = min((bound.sets[0].read_bytes_s for bound in self._boards), default=0)
 
     def _bounds(self, sites: Iterable[Site], least_ram: int) -> Iterator[Bound]:
         for site in sites:
@@ -98,55 +122,68 @@ class Assembly:
             if memory and sets:
                 yield Bound(site.cost + memory.cost + sets[0].cost, site, sets)
 
-    def machines(self, load: Load) -> Iterable[Candidate]:
-        """The cheapest machine for the load at each drive speed that matters; empty where no platform can carry it."""
-        if load.site:
-            return self._complete(load, load.site, self._sets[load.site.index])
-        return self._on_boards(load) if load.gpu else self._without_gpu(load)
+    def least(self, choice: Choice) -> int:
+        """A lower bound on what a machine with these GPUs costs."""
+        if choice.site:
+            return choice.site.cost
+        return choice.cost + (self._boards[0].least if self._boards and choice.gpu else 0)
 
-    def _on_boards(self, load: Load) -> Iterable[Candidate]:
-        room = self._market.room(load.gpu) if load.gpu else ()
-        best: dict[float, Candidate] = {}
+    def machines(self, load: Load) -> Iterator[Candidate]:
+        """The cheapest machine for the load at each drive speed that matters; none where no platform can carry it."""
+        rate, headroom = load.placement.speed.rate, load.headroom
+        for rest in self._completions(load):
+            room = headroom if load.choice.gpu else 1.0 - load.ram_bytes / max(1, rest.memory.total_bytes)
+            yield Candidate(load.choice.cost + rest.cost, rate * rest.fed, room, load, rest)
+
+    def _completions(self, load: Load) -> Iterable[Completion]:
+        if load.choice.site:
+            return self._at(load, load.choice.site, self._sets[load.choice.site.index])
+        if load.choice.gpu is None:
+            return self._without_cards(load)
+        reads = load.placement.read_bytes_per_second
+        key = (shape(load.choice.gpu), load.choice.quantity, load.ram_bytes, reads if reads > self._easy_read else 0)
+        if key not in self._completed:
+            self._completed[key] = self._on_boards(load, load.choice.gpu)
+        return self._completed[key]
+
+    def _on_boards(self, load: Load, gpu: Gpu) -> tuple[Completion, ...]:
+        room = self._market.room(gpu)
+        best: dict[float, Completion] = {}
         ceiling = float("inf")
         for bound in self._boards:
-            if bound.least + load.cost > ceiling:
+            if bound.least > ceiling:
                 break
-            if room[bound.site.index] < load.quantity:
+            if room[bound.site.index] < load.choice.quantity:
                 continue
-            for candidate in self._complete(load, bound.site, bound.sets):
-                if candidate.fed not in best or _cheaper(candidate, best[candidate.fed]):
-                    best[candidate.fed] = candidate
-                if candidate.fed == 1:
-                    ceiling = min(ceiling, candidate.cost)
-        return best.values()
+            for rest in self._at(load, bound.site, bound.sets):
+                if rest.fed not in best or _rank(rest) < _rank(best[rest.fed]):
+                    best[rest.fed] = rest
+                if rest.fed == 1:
+                    ceiling = min(ceiling, rest.cost)
+        return tuple(best.values())
 
-    def _complete(self, load: Load, site: Site, sets: StorageSets) -> Iterator[Candidate]:
+    def _at(self, load: Load, site: Site, sets: StorageSets) -> Iterator[Completion]:
         memory = site.memory.cheapest(load.ram_bytes)
-        if memory is None or self._too_hungry(site, load):
-            return
-        rest, rate, headroom = site.cost + load.cost + memory.cost, load.placement.speed.rate, load.headroom
-        for storage, fed in feeding(sets, load.placement.read_bytes_per_second):
-            cost = rest + storage.cost
-            yield Candidate(cost, rate * fed, headroom, site, load.gpu, load.quantity, load.placement, memory, storage, fed)
+        if memory is not None and not self._too_hungry(site, load):
+            for storage, fed in feeding(sets, load.placement.read_bytes_per_second):
+                yield Completion(site.cost + memory.cost + storage.cost, site, memory, storage, fed)
 
-    def _without_gpu(self, load: Load) -> Iterator[Candidate]:
-        rate, need = load.placement.speed.rate, load.ram_bytes
+    def _without_cards(self, load: Load) -> Iterator[Completion]:
+        """All amounts of RAM that are enough: what is left over is the headroom of a job on the processor."""
         for site in self._market.without_cards:
             if self._too_hungry(site, load):
                 continue
             for storage, fed in feeding(self._sets[site.index], load.placement.read_bytes_per_second):
-                for memory in site.memory.sufficient(need):
-                    cost = site.cost + memory.cost + storage.cost
-                    headroom = 1.0 - need / memory.total_bytes if memory.total_bytes else 0.0
-                    yield Candidate(cost, rate * fed, headroom, site, None, 0, load.placement, memory, storage, fed)
+                for memory in site.memory.sufficient(load.ram_bytes):
+                    yield Completion(site.cost + memory.cost + storage.cost, site, memory, storage, fed)
 
     def _too_hungry(self, site: Site, load: Load) -> bool:
         most = self._limits.max_watts
-        return most is not None and machine_power_w(site.platform, load.gpu, load.quantity) > most
+        return most is not None and machine_power_w(site.platform, load.choice.gpu, load.choice.quantity) > most
 
 
-def _cheaper(one: Candidate, other: Candidate) -> bool:
-    return (one.cost, one.name) < (other.cost, other.name)
+def _rank(rest: Completion) -> tuple[int, str]:
+    return (rest.cost, rest.site.platform.id)
 
 
 def feeding(sets: StorageSets, read_bytes_s: int) -> Iterator[tuple[StorageSet, float]]:
@@ -162,11 +199,8 @@ def feeding(sets: StorageSets, read_bytes_s: int) -> Iterator[tuple[StorageSet, 
 
 def combinations_covered(limits: Limits, market: Market, demand: Demand) -> int:
     """How many combinations of platform, GPUs, RAM, SSDs and disks the search speaks for."""
-    spaces = {site.index: site.memory.space * site.storage.space for site in market.sites}
-    covered = sum(spaces[site.index] for site in market.without_cards)
+    covered = sum(site.space for site in market.without_cards)
     if demand.needs_gpu:
-        covered += sum(spaces[site.index] for site, gpu in market.systems if system_accepted(site, gpu, limits))
-        for offer, most in accepted_cards(limits, market):
-            room = market.room(offer.part)
-            covered += sum(space * min(most, room[index]) for index, space in spaces.items())
+        covered += sum(site.space for site, gpu in market.systems if system_accepted(site, gpu, limits))
+        covered += sum(market.space(offer.part, most) for offer, most in accepted_cards(limits, market))
     return covered

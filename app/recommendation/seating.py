@@ -15,7 +15,7 @@ FEWEST_LANES = 4
 SPARE_SLOTS = 2
 THICK_CARD_SLOTS = 2
 HOT_CARD_W = 300
-OFFICE_CLASSES = frozenset({"desktop", "hedt", "workstation", "egpu", "mini"})  # no server fans that push air through passive cards
+OFFICE_CLASSES = frozenset({"desktop", "hedt", "workstation", "egpu"})  # no server fans that push air through passive cards
 CORES_PER_GPU = 4  # one feeds the card, the others load and prepare its data
 
 

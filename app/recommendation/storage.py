@@ -1,6 +1,6 @@
 """The drives that a platform can be given: which fit its bays, how fast they read, and the cheapest sets for a need."""
 
-from bisect import bisect_left, insort
+from bisect import bisect_left
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -95,10 +95,10 @@ class StorageChoices:
         """How many ways there are to choose SSDs times ways to choose hard disks, dominated or not."""
         return len(self._ssd_all) * len(self._hdd_all)
 
-    def sets(self, ssd_bytes: int, hdd_bytes: int, read_bytes_s: int) -> tuple[StorageSet, ...]:
+    def sets(self, ssd_bytes: int, hdd_bytes: int, read_bytes_s: float) -> tuple[StorageSet, ...]:
         """The sets that hold so much hot and cold data, each dearer and faster than the one before, up to the first that reads fast
         enough. Cold data may lie on SSDs, hot data not on disks."""
-        rising: list[StorageSet] = []
+        found: list[StorageSet] = []
         bound = float("inf")
         for ssd in self._ssd_fills:
             if ssd.cost >= bound:
@@ -106,9 +106,9 @@ class StorageChoices:
             disks = self._disks(ssd, ssd_bytes + hdd_bytes) if ssd.capacity_bytes >= ssd_bytes else None
             if disks is not None:
                 both = StorageSet(ssd=ssd.items, hdd=disks.items, cost=ssd.cost + disks.cost, read_bytes_s=ssd.read_bytes_s)
-                insort(rising, both, key=_cheap_and_fast)
+                found.append(both)
                 bound = min(bound, both.cost if both.read_bytes_s >= read_bytes_s else bound)
-        return _rising(rising, read_bytes_s)
+        return _rising(sorted(found, key=_cheap_and_fast), read_bytes_s)
 
     def _disks(self, ssd: DriveFill, total_bytes: int) -> DriveFill | None:
         if ssd.capacity_bytes >= total_bytes:
@@ -168,11 +168,11 @@ def names(items: Items) -> tuple[tuple[str, int], ...]:
     return tuple((drive.id, quantity) for drive, quantity in items)
 
 
-def _cheap_and_fast(choice: StorageSet) -> tuple[int, int, tuple[tuple[str, int], ...], tuple[tuple[str, int], ...]]:
-    return (choice.cost, -choice.read_bytes_s, names(choice.ssd), names(choice.hdd))
+def _cheap_and_fast(choice: StorageSet) -> tuple[int, int]:
+    return (choice.cost, -choice.read_bytes_s)
 
 
-def _rising(sets: Sequence[StorageSet], read_bytes_s: int) -> tuple[StorageSet, ...]:
+def _rising(sets: Sequence[StorageSet], read_bytes_s: float) -> tuple[StorageSet, ...]:
     rising: list[StorageSet] = []
     for choice in sets:
         if rising and rising[-1].read_bytes_s >= read_bytes_s:

@@ -3,7 +3,7 @@
 import itertools
 import random
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
 from typing import Any
@@ -121,7 +121,8 @@ def _prices(rng: random.Random, low: int, high: int) -> tuple[Price, ...]:
 
 def _random_gpu(rng: random.Random, name: str) -> Gpu:
     return gpu(
-        name, memory_gb=rng.choice([8, 12, 16, 24, 48]), bandwidth_gb_s=rng.choice([300.0, 450.0, 900.0]), power_w=rng.choice([75, 200, 350, 575]),
+        name, memory_gb=rng.choice([8, 12, 16, 24, 48]), bandwidth_gb_s=rng.choice([300.0, 450.0, 900.0]),
+        power_w=rng.choice([75, 200, 350, 575]),
         slots=rng.choice([1, 2, 3, 3.5]), pcie_lanes=rng.choice([None, 8, 16]), vendor=rng.choice(["nvidia", "amd"]),
         segment=rng.choice(["consumer", "datacenter"]), form_factor=rng.choice(["pcie"] * 5 + ["sxm"]), prices=_prices(rng, 20, 120),
         purchasable=rng.random() < 0.9,
@@ -173,7 +174,8 @@ def random_job(rng: random.Random) -> Job:
 
 def random_limits(rng: random.Random, parts: Catalogue) -> Limits:
     document: dict[str, Any] = {
-        "condition": rng.choice(["new", "new", "used", "any", "any"]), "max_gpus": rng.choice([0, 1, 2, 8, 8]), "currency": rng.choice(["USD", "GBP", "JPY"]),
+        "condition": rng.choice(["new", "new", "used", "any", "any"]), "max_gpus": rng.choice([0, 1, 2, 8, 8]),
+        "currency": rng.choice(["USD", "GBP", "JPY"]),
         "objective": rng.choice(["cheapest", "fastest", "value", "headroom"]),
     }  # fmt: skip
     if rng.random() < 0.6:
@@ -293,10 +295,3 @@ def possible(machine: Machine, demand: Job, limits: Limits) -> bool:
     """Whether no rule, the budget aside, forbids the machine."""
     unlimited = limits.model_copy(update={"budget": None, "currency": limits.answer_currency})
     return not any(finding.severity == "blocker" for finding in findings_for(machine, demand, unlimited))
-
-
-def scaled(parts: Catalogue, amounts: dict[str, int]) -> Catalogue:
-    """The catalogue with some new prices."""
-    return replace(
-        parts, gpus={name: replace(one, prices=(price(amounts[name]),)) if name in amounts else one for name, one in parts.gpus.items()}
-    )

@@ -5,13 +5,13 @@ from collections.abc import Sequence
 from fractions import Fraction
 
 import pytest
-from tests.recommendation.support import Job, every_machine, possible, random_catalogue, random_job, random_limits
 
 from app.hardware import Catalogue
 from app.recommendation.advice import Recommendation
 from app.recommendation.machine import Machine
 from app.recommendation.recommend import cheapest, recommend
 from app.workloads.limits import Limits
+from tests.recommendation.support import Job, every_machine, possible, random_catalogue, random_job, random_limits
 
 CASES = 320
 Scores = tuple[int, float, float]
