@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import ClassVar
 
-from app.architectures.image_classifier import RGB, ImageClassifier, Sequential
+from app.architectures.image_classifier import RGB, ImageClassifier, Sequential, channels_first, channels_last
 from app.architectures.network import Options
 from app.tape import operators as op
 from app.tape.convolutions import Conv2d
@@ -43,16 +43,6 @@ class LayerNorm2d(Module):
         x = channels_last(x)
         x = op.layer_norm(x, self.norm.weight, self.norm.bias)
         return channels_first(x)
-
-
-def channels_last(x: Tensor) -> Tensor:
-    """[batch, channels, height, width] seen as [batch, height, width, channels]."""
-    return x.view(x.shape[0], *x.shape[2:], x.shape[1])
-
-
-def channels_first(x: Tensor) -> Tensor:
-    """[batch, height, width, channels] seen as [batch, channels, height, width]."""
-    return x.view(x.shape[0], x.shape[-1], *x.shape[1:-1])
 
 
 class ResponseNorm(Module):

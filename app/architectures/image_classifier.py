@@ -78,3 +78,13 @@ class MaxPool(Module):
 
     def __call__(self, x: Tensor) -> Tensor:
         return op.max_pool(x, *self.sizes)
+
+
+def channels_last(x: Tensor) -> Tensor:
+    """[batch, channels, height, width] seen as [batch, height, width, channels]."""
+    return x.view(x.shape[0], *x.shape[2:], x.shape[1])
+
+
+def channels_first(x: Tensor) -> Tensor:
+    """[batch, height, width, channels] seen as [batch, channels, height, width]."""
+    return x.view(x.shape[0], x.shape[-1], *x.shape[1:-1])

@@ -29,20 +29,25 @@ from app.tape.operators.inplace import activation_, add_
 from app.tape.operators.linear import embedding, linear, linear_4bit, matmul
 from app.tape.operators.loss import cross_entropy, fused_linear_cross_entropy
 from app.tape.operators.normalization import batch_norm, layer_norm, rms_norm, rms_norm_in_fp32, rms_norm_of_stream, softmax
-from app.tape.operators.pooling import adaptive_average_pool, average_pool, global_average_pool, max_pool
+from app.tape.operators.pooling import adaptive_average_pool, average_pool, global_average_pool, max_pool, mean
 from app.tape.operators.recurrent import CELLS, Cell, CellWeights, recurrent_layer
 from app.tape.operators.resampling import padded, resampled
 from app.tape.operators.response import global_response_norm
-from app.tape.operators.rotary import partial_rotary_embedding, rotary_embedding
-from app.tape.operators.views import expand, part, rearranged, split
+from app.tape.operators.rotary import (
+    complex_rotary_embedding,
+    interleaved_rotary_embedding,
+    partial_rotary_embedding,
+    rotary_embedding,
+)
+from app.tape.operators.views import assembled, copied, expand, part, rearranged, split
 
 __all__ = [
     "CELLS", "Cell", "CellWeights", "EagerStyle", "Sizes", "Window", "activation", "activation_", "adaptive_average_pool", "add",
-    "add_", "attended_values", "attention_scores", "average_pool", "batch_norm", "cast", "concatenate", "contiguous", "convolution",
-    "cross_entropy", "dropout", "eager_attention", "embedding", "expand", "fused_linear_cross_entropy", "gelu_new",
-    "global_average_pool", "global_response_norm", "grouped_linear", "layer_norm", "linear", "linear_4bit", "lower", "matmul",
-    "max_pool", "multiply", "padded", "part", "partial_rotary_embedding", "power", "raise_to_fp32", "rearranged", "recurrent_layer",
-    "relu_", "repeat_heads", "resampled", "rms_norm", "rms_norm_in_fp32", "rms_norm_of_stream", "rotary_embedding", "scaled",
-    "scaled_dot_product_attention", "shifted", "softmax", "split", "sum_over_second", "take_rows", "top_k", "transposed_convolution",
-    "where",
+    "add_", "assembled", "attended_values", "attention_scores", "average_pool", "batch_norm", "cast", "complex_rotary_embedding",
+    "concatenate", "contiguous", "convolution", "copied", "cross_entropy", "dropout", "eager_attention", "embedding", "expand",
+    "fused_linear_cross_entropy", "gelu_new", "global_average_pool", "global_response_norm", "grouped_linear",
+    "interleaved_rotary_embedding", "layer_norm", "linear", "linear_4bit", "lower", "matmul", "max_pool", "mean", "multiply", "padded",
+    "part", "partial_rotary_embedding", "power", "raise_to_fp32", "rearranged", "recurrent_layer", "relu_", "repeat_heads", "resampled",
+    "rms_norm", "rms_norm_in_fp32", "rms_norm_of_stream", "rotary_embedding", "scaled", "scaled_dot_product_attention", "shifted",
+    "softmax", "split", "sum_over_second", "take_rows", "top_k", "transposed_convolution", "where",
 ]  # fmt: skip

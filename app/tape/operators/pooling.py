@@ -38,12 +38,9 @@ def average_pool(x: Tensor, kernel: Sizes, stride: Sizes, padding: Sizes = 0, *,
 
 
 def global_average_pool(x: Tensor, *, keep_lengths: bool = False) -> Tensor:
-    """The mean of each channel, [batch, channels] or [batch, channels, 1, ...]. Keeps nothing; its gradient covers all positions."""
-    tape, meta = x.tape, x.meta
-    out = tape.empty((*x.shape[:2], *(1 for _ in x.shape[2:])), x.dtype)
-    elementwise_work(tape, meta, out)
-    out = attach(out, [x], [], lambda gradient: (tape.like(meta),))
-    return out if keep_lengths else out.view(*x.shape[:2])
+    """The mean of each channel, [batch, channels] or [batch, channels, 1, ...]."""
+    pooled = mean(x, *x.shape[:2], *(1 for _ in x.shape[2:]))
+    return pooled if keep_lengths else pooled.view(*x.shape[:2])
 
 
 def adaptive_average_pool(x: Tensor, lengths: tuple[int, ...]) -> Tensor:
@@ -52,3 +49,11 @@ def adaptive_average_pool(x: Tensor, lengths: tuple[int, ...]) -> Tensor:
     out = tape.empty((*x.shape[:2], *lengths), x.dtype)
     elementwise_work(tape, meta, out)
     return attach(out, [x], [x], lambda gradient: (tape.like(meta),))
+
+
+def mean(x: Tensor, *shape: int) -> Tensor:
+    """The mean over the dimensions that are missing, or 1, in the result's shape. Keeps nothing; its gradient covers all of `x`."""
+    tape, meta = x.tape, x.meta
+    out = tape.empty(shape, x.dtype)
+    elementwise_work(tape, meta, out)
+    return attach(out, [x], [], lambda gradient: (tape.like(meta),))

@@ -13,5 +13,5 @@ def resampled(x: Tensor, *shape: int) -> Tensor:
 
 
 def padded(x: Tensor, *shape: int) -> Tensor:
-    """`x` with zeros around it, up to another shape. Keeps nothing; `x` itself where it has that shape."""
-    return x if x.shape == shape else resampled(x, *shape)
+    """`x` with zeros around it, up to another shape; a copy even where nothing is added. Keeps nothing."""
+    return resampled(x, *shape)

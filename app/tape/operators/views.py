@@ -1,5 +1,7 @@
 """Views of parts of a tensor: no bytes forward, whole tensors backward."""
 
+from collections.abc import Sequence
+
 from app.tape.autograd import Gradients, attach, elementwise_work
 from app.tape.tensor import Shape, Tensor
 
@@ -65,3 +67,28 @@ def rearranged(x: Tensor, *shape: int) -> Tensor:
         return (copy,)
 
     return attach(Tensor(tape, shape, x.dtype, x.storage), [x], [], backward)
+
+
+def assembled(parts: Sequence[Tensor]) -> Tensor:
+    """Parts written one after the other into a new tensor along its last dimension. Backward copies the whole gradient for each."""
+    first, tape = parts[0], parts[0].tape
+    out = tape.empty((*first.shape[:-1], sum(x.shape[-1] for x in parts)), first.dtype)
+    elementwise_work(tape, out, out)
+    whole, metas = out.meta, [x.meta for x in parts]
+
+    def backward(gradient: Tensor) -> Gradients:
+        gradients: list[Tensor | None] = []
+        for meta in reversed(metas):
+            copied = tape.like(whole)
+            gradients.append(tape.like(meta))
+            del copied
+        return gradients[::-1]
+
+    return attach(out, parts, [], backward)
+
+
+def copied(x: Tensor) -> Tensor:
+    """A copy of `x`, as a reshaping that is no view makes it. Keeps nothing and hands the gradient on as it is."""
+    out = x.tape.like(x.meta)
+    elementwise_work(x.tape, x, out)
+    return attach(out, [x], [], lambda gradient: (gradient,))
