@@ -57,10 +57,18 @@ class PreparedInference:
         total = self.prepared.exact_parameters or self.network.parameter_count()
         return Parameters(total=total, trainable=0, active=self.network.active_parameters() or total)
 
+    @property
+    def file_weights(self) -> int | None:
+        """Bytes of the tensors of an uploaded file, where the workload keeps its format."""
+        given = self.workload.model.weights
+        return given.bytes if given and given.format == self.workload.weight_format else None
+
     @cached_property
     def weights(self) -> int:
-        """Bytes of all weights as the runtime holds them."""
+        """Bytes of all weights as the runtime holds them: those of an uploaded file in its own format, else by the rules of the format."""
         workload = self.workload
+        if self.file_weights is not None:
+            return self.file_weights
         count = weight_bytes(self.network, workload.weight_format, group_size=workload.group_size, bits_per_weight=workload.bits_per_weight)
         return round(count * self.prepared.scale)
 
@@ -187,7 +195,7 @@ class PreparedInference:
 
     def _weights_at(self, moment: Moment) -> int:
         """As the allocator holds them where they are in the traced type, else as the format packs them."""
-        plain = self.workload.weight_format in ("fp32", "fp16", "bf16") and self.prepared.scale == 1.0
+        plain = self.workload.weight_format in ("fp32", "fp16", "bf16") and self.prepared.scale == 1.0 and self.file_weights is None
         return moment.bytes_of(Category.WEIGHTS) if plain else self.weights
 
     def _cache_at(self, moment: Moment) -> int:
@@ -206,9 +214,8 @@ class PreparedInference:
         return [_term("kv_cache", "Key-value cache", cache.bytes, cache.formula, "model configuration")] if cache.bytes else []
 
     def _weights_term(self, count: int) -> Term:
-        return _term(
-            "weights", f"Weights, {self.workload.weight_format}", count, self._weights_formula(count), "per-tensor rules of the format"
-        )
+        source = "per-tensor rules of the format" if self.file_weights is None else "tensor table of the uploaded file"
+        return _term("weights", f"Weights, {self.workload.weight_format}", count, self._weights_formula(count), source)
 
     def _weights_formula(self, count: int) -> str:
         bits = 8 * count / max(1, self.parameters.total)
