@@ -89,9 +89,11 @@ def choices(demand: Demand, limits: Limits, market: Market) -> Iterator[Choice]:
 def place(demand: Demand, choice: Choice) -> Load | Unplaceable:
     """The job on one choice of GPUs."""
     if choice.gpu and choice.site:
-        placed = place_on_some(demand, choice.gpu, choice.quantity)
-    else:
-        placed = demand.place(choice.gpu, choice.quantity)
+        return _loaded(choice, place_on_some(demand, choice.gpu, choice.quantity))
+    return _loaded(choice, demand.place(choice.gpu, choice.quantity))
+
+
+def _loaded(choice: Choice, placed: Placement | Unplaceable) -> Load | Unplaceable:
     return load_of(choice, placed) if isinstance(placed, Placement) else placed
 
 

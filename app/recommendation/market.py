@@ -42,7 +42,7 @@ class Market:
 
     def __init__(self, catalogue: Catalogue, currency: str, accepted: Accepted, owned: Mapping[str, int]) -> None:
         self.catalogue = catalogue
-        self.currency = currency
+        self.currency, self.accepted, self.owned = currency, accepted, owned
         self.gpus: tuple[Offer[Gpu], ...] = offers_of(catalogue.gpus.values(), currency, accepted, catalogue.rates, owned)
         self.ram: tuple[Offer[RamKit], ...] = offers_of(catalogue.ram.values(), currency, accepted, catalogue.rates, owned)
         self.drives: tuple[Offer[Drive], ...] = offers_of(catalogue.drives.values(), currency, accepted, catalogue.rates, owned)
