@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
+from app.architectures.deepseek import Deepseek, LatentSpec
 from app.architectures.mixture_of_experts import ExpertsSpec, MixtureDecoder
 from app.architectures.network import Network, Options
 from app.architectures.readers.fields import flag, integer, layers
@@ -61,3 +62,45 @@ def qwen3_moe(config: Config, options: Options) -> Network:
     )
     spec = llama_spec(config, head_norms=True, windows=qwen_windows(config))
     return MixtureDecoder(spec, experts, options)
+
+
+DEEPSEEK_DEFAULTS: dict[str, Any] = {
+    "n_shared_experts": 1, "n_routed_experts": 256, "kv_lora_rank": 512, "qk_rope_head_dim": 64, "v_head_dim": 128,
+    "qk_nope_head_dim": 128, "num_experts_per_tok": 8, "first_k_dense_replace": 3, "moe_intermediate_size": 2048,
+}  # fmt: skip
+DEEPSEEK_V2_DEFAULTS: dict[str, Any] = {
+    **DEEPSEEK_DEFAULTS, "n_shared_experts": 2, "n_routed_experts": 64, "first_k_dense_replace": 0, "moe_intermediate_size": 1407,
+    "num_experts_per_tok": 6,
+}  # fmt: skip
+
+
+def deepseek_v3(config: Config, options: Options) -> Network:
+    """DeepseekV3Config; the layers for predicting further tokens are not part of the network."""
+    return _deepseek({**DEEPSEEK_DEFAULTS, **config}, options, complex_rotation=False)
+
+
+def deepseek_v2(config: Config, options: Options) -> Network:
+    """DeepseekV2Config."""
+    return _deepseek({**DEEPSEEK_V2_DEFAULTS, **config}, options, complex_rotation=True)
+
+
+def _deepseek(config: Config, options: Options, *, complex_rotation: bool) -> Network:
+    latent = LatentSpec(
+        query_rank=None if config.get("q_lora_rank") is None else integer(config, "q_lora_rank"),
+        key_rank=integer(config, "kv_lora_rank"),
+        plain_size=integer(config, "qk_nope_head_dim"),
+        rotary_size=integer(config, "qk_rope_head_dim"),
+        value_size=integer(config, "v_head_dim"),
+        complex_rotation=complex_rotation,
+    )
+    count, width = integer(config, "n_routed_experts"), integer(config, "moe_intermediate_size")
+    dense = config.get("first_k_dense_replace") or 0
+    experts = ExpertsSpec(
+        experts=count,
+        chosen=chosen_experts(config, count, 8),
+        width=width,
+        shared_width=width * integer(config, "n_shared_experts"),
+        sparse=tuple(layer >= dense for layer in range(layers(config, "num_hidden_layers"))),
+    )
+    heads = integer(config, "num_attention_heads")
+    return Deepseek(llama_spec({**config, "head_dim": latent.head_size, "num_key_value_heads": heads}), experts, latent, options)

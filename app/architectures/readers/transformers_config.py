@@ -13,6 +13,8 @@ BUILDERS: dict[str, Builder] = {
     "bart": encoder_decoders.bart,
     "bert": encoders.bert,
     "camembert": encoders.roberta,
+    "deepseek_v2": mixtures.deepseek_v2,
+    "deepseek_v3": mixtures.deepseek_v3,
     "distilbert": encoders.distilbert,
     "electra": encoders.electra,
     "gemma": llama.gemma,

@@ -1,7 +1,9 @@
 """Rotary position embeddings as transformers applies them: q cos + rotate_half(q) sin, five operators."""
 
 from app.tape.autograd import Gradients, attach, elementwise_work
-from app.tape.operators.elementwise import add, concatenate, multiply
+from app.tape.dtypes import FP32
+from app.tape.operators.casting import cast
+from app.tape.operators.elementwise import add, concatenate, multiply, scaled
 from app.tape.operators.views import part
 from app.tape.tensor import Tensor
 
@@ -17,6 +19,19 @@ def partial_rotary_embedding(x: Tensor, cos: Tensor, sin: Tensor) -> Tensor:
     turning = part(x, *x.shape[:-1], turned)
     unchanged = part(x, *x.shape[:-1], size - turned)
     return concatenate([rotary_embedding(turning, cos, sin), unchanged], axis=-1)
+
+
+def interleaved_rotary_embedding(x: Tensor, cos: Tensor, sin: Tensor) -> Tensor:
+    """Turns pairs of neighbouring components: even and odd ones apart, joined by a copy. Only half of cos and sin is read."""
+    half = (*x.shape[:-1], x.shape[-1] // 2)
+    cos, sin = (Tensor(x.tape, (*t.shape[:-1], half[-1]), t.dtype, t.storage) for t in (cos, sin))
+    even, odd = part(x, *half), part(x, *half)
+    return concatenate([add(multiply(even, cos), multiply(odd, sin)), add(multiply(odd, cos), multiply(even, sin))], axis=-1)
+
+
+def complex_rotary_embedding(x: Tensor) -> Tensor:
+    """Turns pairs of components as complex numbers: an fp32 copy, a product, and a cast back. Keeps only the factors."""
+    return cast(scaled(cast(x, FP32)), x.dtype)
 
 
 def rotate_half(x: Tensor) -> Tensor:
