@@ -49,6 +49,7 @@ class DecoderSpec:
     norm: Callable[[int], Layer] = RMSNorm
     scaled_embeddings: bool = False
     capped_attention: bool = False
+    always_eager: bool = False  # attention has a form that no fused kernel computes
     capped_logits: bool = False
 
     def window(self, layer: int) -> int | None:
@@ -97,9 +98,9 @@ def heads_of(x: Tensor, size: int) -> Tensor:
 
 
 def attend_of(spec: DecoderSpec, options: Options) -> Attend:
-    """How this decoder attends; no fused kernel caps scores, so such a model is always eager."""
+    """How this decoder attends."""
     return Attend(
-        implementation="eager" if spec.capped_attention else options.attention,
+        implementation="eager" if spec.always_eager else options.attention,
         dropout=spec.attention_dropout,
         style=op.EagerStyle(capped=spec.capped_attention),
     )

@@ -36,11 +36,11 @@ class AudioEncoder(Stack):
         self.conv2 = Conv1d(hidden, hidden, 3, Window(stride=2, padding=1))
         self.embed_positions.weight.requires_grad = False
 
-    def __call__(self, features: Tensor, states: Tensor | None = None) -> Tensor:
-        x = op.activation(self.conv1(features), "gelu")
+    def __call__(self, embedded: Tensor, _: Tensor | None = None) -> Tensor:
+        x = op.activation(self.conv1(embedded), "gelu")
         x = op.activation(self.conv2(x), "gelu")
         x = x.transpose(1, 2)
-        positions = indices(features.tape, self.spec.positions)
+        positions = indices(embedded.tape, self.spec.positions)
         x = op.dropout(op.add(x, self.embed_positions(positions)), self.spec.dropout)
         x = self.layers(x, None, None, checkpointed=self.options.checkpointed)
         return self.layer_norm(x) if self.layer_norm else x

@@ -103,12 +103,14 @@ def gemma2(config: Config, options: Options) -> Network:
     """Gemma2Config: every other layer slides; scores and logits are capped."""
     named = {**GEMMA_DEFAULTS, "hidden_activation": "gelu_pytorch_tanh", "sliding_window": 4096, **config}
     count = layers(named, "num_hidden_layers")
+    capped = named.get("attn_logit_softcapping", 50.0) is not None
     spec = llama_spec(
         named,
         norm=GemmaNorm,
         scaled_embeddings=True,
         windows=windows(named, [layer % 2 == 0 for layer in range(count)]),
-        capped_attention=named.get("attn_logit_softcapping", 50.0) is not None,
+        capped_attention=capped,
+        always_eager=capped,
         capped_logits=named.get("final_logit_softcapping", 30.0) is not None,
     )
     return Decoder(spec, options, SandwichBlock)

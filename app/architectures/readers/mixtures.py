@@ -4,8 +4,10 @@ from collections.abc import Mapping
 from typing import Any
 
 from app.architectures.deepseek import Deepseek, LatentSpec
+from app.architectures.gpt_oss import GptOss
 from app.architectures.mixture_of_experts import ExpertsSpec, MixtureDecoder
 from app.architectures.network import Network, Options
+from app.architectures.olmo2 import FloatNorm
 from app.architectures.readers.fields import flag, integer, layers
 from app.architectures.readers.llama import all_layers, llama_spec, qwen_windows, windows
 from app.workloads.fields import invalid_field
@@ -104,3 +106,18 @@ def _deepseek(config: Config, options: Options, *, complex_rotation: bool) -> Ne
     )
     heads = integer(config, "num_attention_heads")
     return Deepseek(llama_spec({**config, "head_dim": latent.head_size, "num_key_value_heads": heads}), experts, latent, options)
+
+
+GPT_OSS_DEFAULTS: dict[str, Any] = {"head_dim": 64, "attention_bias": True, "sliding_window": 128}
+
+
+def gpt_oss(config: Config, options: Options) -> Network:
+    """GptOssConfig: every other layer slides."""
+    config = {**GPT_OSS_DEFAULTS, **config}
+    count = integer(config, "num_local_experts", "num_experts", default=128)
+    layer_count = layers(config, "num_hidden_layers")
+    experts = ExpertsSpec(
+        experts=count, chosen=chosen_experts(config, count, 4), width=integer(config, "intermediate_size"), sparse=(True,) * layer_count
+    )
+    sliding = windows(config, [layer % 2 == 0 for layer in range(layer_count)])
+    return GptOss(llama_spec(config, norm=FloatNorm, windows=sliding, always_eager=True), experts, options)

@@ -21,6 +21,7 @@ BUILDERS: dict[str, Builder] = {
     "gemma2": llama.gemma2,
     "gemma3_text": llama.gemma3,
     "gpt2": gpt.gpt2,
+    "gpt_oss": mixtures.gpt_oss,
     "gpt_neox": gpt.gpt_neox,
     "llama": llama.llama,
     "mbart": encoder_decoders.mbart,

@@ -13,10 +13,12 @@ from app.tape.operators.convolution import Sizes, Window, convolution, transpose
 from app.tape.operators.elementwise import (
     activation,
     add,
+    clamp,
     concatenate,
     contiguous,
     dropout,
     gelu_new,
+    less_row_maximum,
     multiply,
     power,
     relu_,
@@ -35,6 +37,7 @@ from app.tape.operators.resampling import padded, resampled
 from app.tape.operators.response import global_response_norm
 from app.tape.operators.rotary import (
     complex_rotary_embedding,
+    halves_rotary_embedding,
     interleaved_rotary_embedding,
     partial_rotary_embedding,
     rotary_embedding,
@@ -43,11 +46,12 @@ from app.tape.operators.views import assembled, copied, expand, part, rearranged
 
 __all__ = [
     "CELLS", "Cell", "CellWeights", "EagerStyle", "Sizes", "Window", "activation", "activation_", "adaptive_average_pool", "add",
-    "add_", "assembled", "attended_values", "attention_scores", "average_pool", "batch_norm", "cast", "complex_rotary_embedding",
-    "concatenate", "contiguous", "convolution", "copied", "cross_entropy", "dropout", "eager_attention", "embedding", "expand",
-    "fused_linear_cross_entropy", "gelu_new", "global_average_pool", "global_response_norm", "grouped_linear",
-    "interleaved_rotary_embedding", "layer_norm", "linear", "linear_4bit", "lower", "matmul", "max_pool", "mean", "multiply", "padded",
-    "part", "partial_rotary_embedding", "power", "raise_to_fp32", "rearranged", "recurrent_layer", "relu_", "repeat_heads", "resampled",
-    "rms_norm", "rms_norm_in_fp32", "rms_norm_of_stream", "rotary_embedding", "scaled", "scaled_dot_product_attention", "shifted",
-    "softmax", "split", "sum_over_second", "take_rows", "top_k", "transposed_convolution", "where",
+    "add_", "assembled", "attended_values", "attention_scores", "average_pool", "batch_norm", "cast", "clamp",
+    "complex_rotary_embedding", "concatenate", "contiguous", "convolution", "copied", "cross_entropy", "dropout", "eager_attention",
+    "embedding", "expand", "fused_linear_cross_entropy", "gelu_new", "global_average_pool", "global_response_norm", "grouped_linear",
+    "halves_rotary_embedding", "interleaved_rotary_embedding", "layer_norm", "less_row_maximum", "linear", "linear_4bit", "lower",
+    "matmul", "max_pool", "mean", "multiply", "padded", "part", "partial_rotary_embedding", "power", "raise_to_fp32", "rearranged",
+    "recurrent_layer", "relu_", "repeat_heads", "resampled", "rms_norm", "rms_norm_in_fp32", "rms_norm_of_stream", "rotary_embedding",
+    "scaled", "scaled_dot_product_attention", "shifted", "softmax", "split", "sum_over_second", "take_rows", "top_k",
+    "transposed_convolution", "where",
 ]  # fmt: skip

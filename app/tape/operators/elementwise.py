@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from math import prod
 
 from app.tape.autograd import Gradients, attach, elementwise_work
-from app.tape.dtypes import BOOL, wider
+from app.tape.dtypes import BOOL, INT64, wider
 from app.tape.operators.casting import raise_to_fp32
 from app.tape.tensor import Meta, Shape, Tensor
 
@@ -66,6 +66,24 @@ def activation(x: Tensor, name: str) -> Tensor:
         return (tape.like(meta),)
 
     return attach(out, [x], [out if name in _SAVES_OUTPUT else x], backward)
+
+
+def clamp(x: Tensor) -> Tensor:
+    """x within fixed bounds: keeps its input."""
+    tape, meta = x.tape, x.meta
+    out = tape.empty(x.shape, x.dtype)
+    elementwise_work(tape, meta, out)
+    return attach(out, [x], [x], lambda gradient: (tape.like(meta),))
+
+
+def less_row_maximum(x: Tensor) -> Tensor:
+    """x minus the largest value of each row, for a softmax that cannot overflow: keeps the places of the maxima."""
+    tape, meta = x.tape, x.meta
+    rows = (*x.shape[:-1], 1)
+    largest, places = tape.empty(rows, x.dtype), tape.empty(rows, INT64)
+    out = tape.empty(x.shape, x.dtype)
+    elementwise_work(tape, meta, largest, out)
+    return attach(out, [x], [places], lambda gradient: (tape.like(meta),))
 
 
 def where(condition: Tensor, x: Tensor) -> Tensor:

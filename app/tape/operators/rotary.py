@@ -4,7 +4,7 @@ from app.tape.autograd import Gradients, attach, elementwise_work
 from app.tape.dtypes import FP32
 from app.tape.operators.casting import cast
 from app.tape.operators.elementwise import add, concatenate, multiply, scaled
-from app.tape.operators.views import part
+from app.tape.operators.views import part, split
 from app.tape.tensor import Tensor
 
 
@@ -19,6 +19,14 @@ def partial_rotary_embedding(x: Tensor, cos: Tensor, sin: Tensor) -> Tensor:
     turning = part(x, *x.shape[:-1], turned)
     unchanged = part(x, *x.shape[:-1], size - turned)
     return concatenate([rotary_embedding(turning, cos, sin), unchanged], axis=-1)
+
+
+def halves_rotary_embedding(x: Tensor, cos: Tensor, sin: Tensor) -> Tensor:
+    """Turns the first half of a head against the second one, joined by a copy; cos and sin are of half a head."""
+    first, second = split(x, (x.shape[-1] // 2,) * 2)
+    turned = add(multiply(first, cos), multiply(second, sin))
+    other = add(multiply(second, cos), multiply(first, sin))
+    return concatenate([turned, other], axis=-1)
 
 
 def interleaved_rotary_embedding(x: Tensor, cos: Tensor, sin: Tensor) -> Tensor:
