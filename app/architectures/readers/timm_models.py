@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import Any
 
-from app.architectures import convnext, densenet, efficientnet, mobilenet, resnet, swin, vgg, vision_transformer
+from app.architectures import convnext, densenet, efficientnet, mobilenet, regnet, resnet, swin, vgg, vision_transformer
 from app.architectures.network import Network, Options
 from app.architectures.readers import generic_networks
 from app.workloads.fields import invalid_field
@@ -41,6 +41,7 @@ BUILDERS: dict[str, NamedBuilder] = {
     **{name: _of(mobilenet.MobileNetV3, spec) for name, spec in mobilenet.SPECS.items()},
     **{name: _of(convnext.ConvNext, spec) for name, spec in convnext.SPECS.items()},
     **{name: _of(swin.Swin, spec) for name, spec in swin.SPECS.items()},
+    **{name: _of(regnet.RegNet, spec) for name, spec in regnet.SPECS.items()},
     **generic_networks.BUILDERS,
 }
 
