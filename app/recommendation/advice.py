@@ -42,8 +42,9 @@ class Lever:
     changes: tuple[Change, ...]
     gpu_bytes: int
     host_bytes: int
-    time_ratio: float | None
-    cheapest: Money | None
+    time_ratio: float | None  # above 1: the same work takes longer
+    cheapest: Money | None  # whatever the budget; None where still no machine does it
+    in_budget: bool
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,0 +1,102 @@
+"""Machines, levers and rentals as the contract spells them in JSON."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict
+from datetime import date
+from typing import Any
+
+from app.estimation.service import speed_json
+from app.hardware import CloudOffer, Drive, Gpu, Part, Platform, RamKit
+from app.recommendation.advice import Lever
+from app.recommendation.cloud import Rental
+from app.recommendation.machine import Machine, PriceLine
+
+# The facts of a part that readers of an answer need beside its id, name and vendor.
+PART_FACTS: Mapping[type[Part], Sequence[str]] = {
+    Gpu: ("memory_gb", "visible_bytes", "memory_type", "bandwidth_gb_s", "power_w", "slots", "form_factor", "segment", "architecture"),
+    RamKit: ("memory_type", "form", "modules", "module_gb", "total_gb", "speed_mt_s", "ecc"),
+    Drive: ("kind", "capacity_bytes", "interface", "read_mb_s", "write_mb_s", "grade"),
+    Platform: (
+        "platform_class", "cpu", "cpu_cores", "memory_type", "gpu_slots", "psu_w", "included_gpu", "included_gpu_quantity",
+        "included_ram_gb", "included_ssd_bytes",
+    ),
+    CloudOffer: ("provider", "gpu", "gpu_quantity", "vcpus", "ram_gb", "provisioning", "region"),
+}  # fmt: skip
+
+
+def part_json(part: Part) -> dict[str, Any]:
+    """A part with the facts that matter for its kind."""
+    facts = {name: getattr(part, name) for name in PART_FACTS[type(part)]}
+    return {"id": part.id, "name": part.name, "vendor": part.vendor, **facts}
+
+
+def machine_json(machine: Machine, today: date) -> dict[str, Any]:
+    """A machine with its bill; prices carry their age in days on `today`."""
+    return {
+        "id": machine.id,
+        "platform": part_json(machine.platform),
+        "gpus": _gpus_json(machine),
+        "ram": _parts_json(machine.ram),
+        "ssd": _parts_json(machine.ssd),
+        "hdd": _parts_json(machine.hdd),
+        "price": {"total": machine.total.to_json(), "lines": [_line_json(line, today) for line in machine.lines]},
+        "gpu_memory_utilisation": machine.gpu_memory_utilisation,
+        "headroom": machine.headroom,
+        "ram_bytes": machine.ram_bytes,
+        "speed": speed_json(machine.placement.speed),
+        "power_watts": machine.power_w,
+        "findings": [finding.to_json() for finding in machine.findings],
+    }
+
+
+def _gpus_json(machine: Machine) -> dict[str, Any] | None:
+    if machine.gpu is None:
+        return None
+    placement = machine.placement
+    return {
+        "part": part_json(machine.gpu), "quantity": machine.gpu_quantity, "parallelism": asdict(placement.sharding),
+        "required_bytes": placement.gpu_bytes, "high_bytes": placement.gpu_bytes_high,
+    }  # fmt: skip
+
+
+def _parts_json(items: Sequence[tuple[Part, int]]) -> list[dict[str, Any]]:
+    return [{"part": part_json(part), "quantity": quantity} for part, quantity in items]
+
+
+def _line_json(line: PriceLine, today: date) -> dict[str, Any]:
+    return {
+        "part": {"id": line.part.id, "name": line.part.name},
+        "quantity": line.quantity,
+        "unit_price": line.unit_price.to_json(),
+        "condition": line.condition,
+        "observed_on": line.observed_on.isoformat() if line.observed_on else None,
+        "source": line.source,
+        "age_days": (today - line.observed_on).days if line.observed_on else None,
+        "owned": line.owned,
+    }
+
+
+def lever_json(lever: Lever) -> dict[str, Any]:
+    """A set of changes with its effect."""
+    return {
+        "changes": [{"path": change.path, "value": change.value, "label": change.label} for change in lever.changes],
+        "gpu_memory_bytes": lever.gpu_bytes,
+        "host_memory_bytes": lever.host_bytes,
+        "time_ratio": lever.time_ratio,
+        "cheapest": lever.cheapest.to_json() if lever.cheapest else None,
+        "in_budget": lever.in_budget,
+    }
+
+
+def rental_json(rental: Rental, today: date) -> dict[str, Any]:
+    """An offer to rent, with the hours after which the machine that it is compared with would have cost as much."""
+    return {
+        "offer": part_json(rental.offer),
+        "gpu": part_json(rental.gpu),
+        "per_hour": rental.hourly.to_json(),
+        "break_even_hours": rental.break_even_hours,
+        "speed": speed_json(rental.placement.speed),
+        "observed_on": rental.price.observed_on.isoformat(),
+        "source": rental.price.source,
+        "age_days": (today - rental.price.observed_on).days,
+    }

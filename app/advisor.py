@@ -1,0 +1,117 @@
+"""The main job: from a workload and its limits to the machines, what to change, what to rent and what more money would buy."""
+
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+from datetime import date
+from typing import Any
+
+from app.adjustments import changed, changes_for
+from app.advice_document import lever_json, machine_json, rental_json
+from app.errors import InvalidInput
+from app.estimation.estimate import Estimate
+from app.estimation.job import Job
+from app.estimation.service import prepare
+from app.hardware import Catalogue, Gpu
+from app.placement import Placement, Unplaceable
+from app.recommendation.advice import Change, Lever, Recommendation
+from app.recommendation.cloud import Rental, rentals
+from app.recommendation.levers import Proposal, combined, levers
+from app.recommendation.recommend import recommend
+from app.workloads import AdviceRequest, Workload
+
+Estimator = Callable[[Workload], Job]
+
+PAIRED_LEVERS = 4  # where no single change brings a machine into the limits, the most effective ones are tried in pairs
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Advice:
+    """The answer to a request on one day with one revision of the catalogue."""
+
+    estimate: Estimate
+    recommendation: Recommendation
+    levers: tuple[Lever, ...]
+    rentals: tuple[Rental, ...]
+    catalogue_revision: int
+    today: date
+
+    def to_json(self) -> dict[str, Any]:
+        """The advice as the contract spells it; `feasible`, `cloud`, machine ids and the ladder's `build` come on top."""
+        found, today = self.recommendation, self.today
+        return {
+            "estimate": self.estimate.to_json(),
+            "catalogue_revision": self.catalogue_revision,
+            "picks": [{"role": pick.role, "machine": machine_json(pick.machine, today)} for pick in found.picks],
+            "frontier": [machine_json(machine, today) for machine in found.frontier],
+            "near_misses": [{"machine": machine_json(miss.machine, today), "reason": miss.reason} for miss in found.near_misses],
+            "levers": [lever_json(lever) for lever in self.levers],
+            "ladder": [
+                {"budget": step.budget.to_json(), "machine": step.machine.id, "build": machine_json(step.machine, today)}
+                for step in found.ladder
+            ],
+            "cloud": [rental_json(rental, today) for rental in self.rentals],
+            "feasible": found.feasible,
+            "considered": found.considered,
+            "findings": [finding.to_json() for finding in found.findings],
+        }  # fmt: skip
+
+
+class Remembered:
+    """A job that is asked only once for each placement."""
+
+    def __init__(self, job: Job) -> None:
+        self.estimate, self.needs_gpu = job.estimate, job.needs_gpu
+        self.ssd_bytes, self.hdd_bytes = job.ssd_bytes, job.hdd_bytes
+        self._job = job
+        self._placed: dict[tuple[str, int], Placement | Unplaceable] = {}
+
+    def place(self, gpu: Gpu | None, quantity: int) -> Placement | Unplaceable:
+        """What the job itself says."""
+        key = (gpu.id if gpu else "", quantity)
+        if key not in self._placed:
+            self._placed[key] = self._job.place(gpu, quantity)
+        return self._placed[key]
+
+
+def advise(request: AdviceRequest, catalogue: Catalogue, *, today: date, estimator: Estimator = prepare) -> Advice:
+    """Estimates the workload, searches the catalogue, and works out what each change of the workload would do.
+
+    Raises InvalidInput naming the field of the workload or of the limits that is wrong.
+    """
+    job = Remembered(estimator(request.workload))
+    found = recommend(job, request.limits, catalogue)
+    cheapest = found.picks[0].machine if found.picks else None
+    return Advice(
+        estimate=job.estimate, recommendation=found,
+        levers=_levers(job, request, catalogue, estimator, in_reach=bool(found.picks)),
+        rentals=rentals(job, request.limits, catalogue, cheapest),
+        catalogue_revision=catalogue.revision, today=today,
+    )  # fmt: skip
+
+
+def _levers(job: Remembered, request: AdviceRequest, catalogue: Catalogue, estimator: Estimator, *, in_reach: bool) -> tuple[Lever, ...]:
+    """Single changes; where none of them and nothing else brings a machine into the limits, pairs of the most effective."""
+
+    def tried(sets: Iterable[tuple[Change, ...]]) -> tuple[Lever, ...]:
+        return levers(_proposal((), job), _proposals(sets, request.workload, estimator), request.limits, catalogue)
+
+    singles = tried(changes_for(request.workload))
+    if in_reach or any(lever.in_budget for lever in singles):
+        return singles
+    effective = sorted(singles, key=lambda lever: lever.gpu_bytes or lever.host_bytes)[:PAIRED_LEVERS]
+    return (*(lever for lever in tried(combined(effective)) if lever.in_budget), *singles)
+
+
+def _proposals(sets: Iterable[tuple[Change, ...]], workload: Workload, estimator: Estimator) -> Iterator[Proposal]:
+    for changes in sets:
+        try:
+            yield _proposal(changes, Remembered(estimator(changed(workload, changes))))
+        except InvalidInput:
+            continue  # the framework, the runtime or the model does not know this option
+
+
+def _proposal(changes: tuple[Change, ...], job: Remembered) -> Proposal:
+    memory = job.estimate.gpu_memory
+    return Proposal(
+        changes=changes, demand=job, gpu_bytes=memory.required_bytes if memory else 0, host_bytes=job.estimate.host_memory.required_bytes
+    )  # fmt: skip

@@ -1,0 +1,79 @@
+"""Make it fit: what each change of a workload does to its memory, its time and the price of the cheapest machine for it."""
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+
+from app.hardware import Catalogue, Gpu
+from app.placement import Demand, Placement
+from app.recommendation.advice import Change, Lever
+from app.recommendation.machine import Machine
+from app.recommendation.recommend import cheapest
+from app.workloads.limits import Limits
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Proposal:
+    """A workload with some changes made, prepared by the estimator. Bytes as its estimate gives them; 0 where no GPU is needed."""
+
+    changes: tuple[Change, ...]
+    demand: Demand
+    gpu_bytes: int
+    host_bytes: int
+
+
+def levers(base: Proposal, proposals: Iterable[Proposal], limits: Limits, catalogue: Catalogue) -> tuple[Lever, ...]:
+    """The proposals that need less memory than `base`, or for which there is a cheaper machine, or one at all; cheapest first.
+
+    `Lever.cheapest` does not look at the budget: a change that almost reaches it is worth knowing.
+    """
+    at_first = cheapest(base.demand, limits, catalogue)
+    found = (_lever(proposal, base, at_first, limits, catalogue) for proposal in proposals)
+    return tuple(sorted((lever for lever in found if lever), key=_rank))
+
+
+def _lever(proposal: Proposal, base: Proposal, at_first: Machine | None, limits: Limits, catalogue: Catalogue) -> Lever | None:
+    then = cheapest(proposal.demand, limits, catalogue)
+    if not (_smaller(proposal, base) or _cheaper(then, at_first)):
+        return None
+    return Lever(
+        changes=proposal.changes, gpu_bytes=proposal.gpu_bytes, host_bytes=proposal.host_bytes,
+        time_ratio=_time_ratio(proposal.demand, base.demand, at_first or then),
+        cheapest=then.total if then else None,
+        in_budget=then is not None and (limits.budget is None or then.total <= limits.budget.money),
+    )  # fmt: skip
+
+
+def _smaller(proposal: Proposal, base: Proposal) -> bool:
+    return proposal.gpu_bytes < base.gpu_bytes or (not base.gpu_bytes and proposal.host_bytes < base.host_bytes)
+
+
+def _cheaper(then: Machine | None, at_first: Machine | None) -> bool:
+    return then is not None and (at_first is None or then.total < at_first.total)
+
+
+def _time_ratio(changed: Demand, base: Demand, machine: Machine | None) -> float | None:
+    """How many times as long the same work takes after the change, on the GPUs of one machine; None where a speed is not known."""
+    if machine is None:
+        return None
+    used = machine.placement.sharding.gpus if machine.gpu else 0
+    before, after = (_rate(demand, machine.gpu, used) for demand in (base, changed))
+    return before / after if before and after else None
+
+
+def _rate(demand: Demand, gpu: Gpu | None, quantity: int) -> float:
+    placed = demand.place(gpu, quantity)
+    return placed.speed.rate if isinstance(placed, Placement) else 0.0
+
+
+def _rank(lever: Lever) -> tuple[bool, int, int, int, tuple[str, ...]]:
+    price = lever.cheapest.minor if lever.cheapest else 0
+    return (lever.cheapest is None, price, lever.gpu_bytes, lever.host_bytes, tuple(change.label for change in lever.changes))
+
+
+def combined(singles: Iterable[Lever]) -> Iterator[tuple[Change, ...]]:
+    """Pairs of levers that touch different fields, in the order given."""
+    rows = list(singles)
+    for index, one in enumerate(rows):
+        for other in rows[index + 1 :]:
+            if not {change.path for change in one.changes} & {change.path for change in other.changes}:
+                yield (*one.changes, *other.changes)
