@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from app.estimation.baselines import CUDA_PROCESS_BYTES, OS_BYTES, import_baseline
+from app.estimation.baselines import CUDA_PROCESS_BYTES, import_baseline, system_term
 from app.estimation.estimate import HostMemory
 from app.estimation.ledger import Interval, Ledger, Term
 from app.units import GB, GIB, MB, ceil_div, format_binary
@@ -40,10 +40,7 @@ def deep_learning_host_memory(job: HostJob) -> HostMemory:
     """RAM of the machine that runs the job: its processes at their peak, and the operating system."""
     process = [*_processes(job), *_loading(job), *_data(job), *_offload(job)]
     peak = sum(term.bytes for term in process)
-    system = Term(
-        key="operating_system", label="Operating system and desktop", bytes=OS_BYTES, formula=format_binary(OS_BYTES),
-        source="a Linux desktop with a browser open; a server needs about half",
-    )  # fmt: skip
+    system = system_term()
     ledger = Ledger((*process, system))
     return HostMemory(
         peak_process_bytes=peak,

@@ -1,0 +1,1 @@
+"""The gradient boosting libraries, one module each."""

@@ -1,0 +1,44 @@
+"""Nearest neighbours of scikit-learn 1.9.1."""
+
+from app.estimation.classical.inputs import MODEL_OVERHEAD_BYTES, SKLEARN, fitted, float_copy
+from app.estimation.classical.plan import Plan, present, product
+from app.estimation.classical.task import Task
+
+SOURCE = f"{SKLEARN}, neighbors"
+BRUTE_FROM_COLUMNS = 16  # neighbors/_base.py: algorithm="auto" searches exhaustively above 15 columns
+TREE_ROW_BYTES = 16  # row numbers, bounds of the nodes
+CLASS_ROW_BYTES = 24  # classes encoded as numbers
+
+
+def nearest_neighbours(task: Task) -> Plan:
+    """KNeighbors: a tree refers to a table in double precision, and copies any other. Its file holds the table twice."""
+    algorithm = task.text("algorithm", "auto")
+    brute = algorithm == "brute" or task.is_sparse or (algorithm == "auto" and task.columns >= BRUTE_FROM_COLUMNS)
+    rows = task.rows
+    if brute:
+        file_bytes = MODEL_OVERHEAD_BYTES + task.stored_values * task.stored_value_bytes + rows * 8
+        return fitted("neighbours", task, float_copy(task), model_file_bytes=file_bytes)
+    double = task.dtype != "float64" or task.column_major
+    model = present(
+        product(
+            "double_precision",
+            "Table in double precision",
+            f"{SOURCE}/_kd_tree.pyx",
+            rows=rows if double else 0,
+            columns=task.columns,
+            bytes=8,
+        ),
+        product(
+            "tree", "Tree: row numbers and bounds", f"{SOURCE}/_binary_tree.pxi.tp; measured on five trees", rows=rows, bytes=TREE_ROW_BYTES
+        ),
+    )
+    classes = product("classes", "Encoded classes", SOURCE, rows=rows if task.classes > 1 else 0, bytes=CLASS_ROW_BYTES)
+    file_bytes = MODEL_OVERHEAD_BYTES + rows * (task.columns * (8 + task.item_bytes) + 28)
+    return fitted("neighbours", task, present(classes), model=model, model_file_bytes=file_bytes)
+
+
+def all_neighbour_lists(task: Task) -> Plan:
+    """LocalOutlierFactor: distances and numbers of the neighbours of every row."""
+    neighbours = task.count("n_neighbors", 20)
+    lists = product("neighbour_lists", "Neighbours of every row", SOURCE, rows=task.rows, neighbours=neighbours, bytes=16)
+    return fitted("neighbours", task, (lists, *float_copy(task)), model=(lists,), model_file_bytes=2 * lists.bytes)
