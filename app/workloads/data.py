@@ -17,7 +17,7 @@ class DataSet(Document):
     size_gb: SizeGb | None = None
     archive_gb: SizeGb = 0
     location: Literal["ssd", "hdd"] = "ssd"
-    loader_workers: Annotated[int, Field(ge=0, le=1024)] = 4
+    loader_workers: Annotated[int, Field(ge=0, le=1024)] = 8
     loading: Literal["stream", "in_memory"] = "stream"
     epochs: Annotated[float, Field(gt=0, le=10**6)] = 1
 
