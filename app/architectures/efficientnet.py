@@ -1,10 +1,10 @@
-"""EfficientNet, its lite form, EfficientNetV2 and MobileNetV2: a stem, stages of mobile blocks, a 1x1 convolution, one linear layer.
+"""EfficientNet, its lite form, EfficientNetV2, MobileNetV2 and MnasNet: a stem, stages of mobile blocks, a 1x1 convolution, a classifier.
 
 Written as timm 1.0.31 computes them (timm/models/efficientnet.py).
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import ClassVar
 
 from app.architectures.image_classifier import RGB, ImageClassifier
@@ -66,6 +66,7 @@ def _blocks(kind: str, rows: Sequence[tuple[int, int, int, float, int]], squeeze
 _FIRST = (1, 3, 1, 1, 16)
 _B0 = ((2, 3, 2, 6, 24), (2, 5, 2, 6, 40), (3, 3, 2, 6, 80), (3, 5, 1, 6, 112), (4, 5, 2, 6, 192), (1, 3, 1, 6, 320))
 _MOBILE_V2 = ((2, 3, 2, 6, 24), (3, 3, 2, 6, 32), (4, 3, 2, 6, 64), (3, 3, 1, 6, 96), (3, 3, 2, 6, 160), (1, 3, 1, 6, 320))
+_MNASNET = ((3, 3, 2, 3, 24), (3, 5, 2, 3, 40), (3, 5, 2, 6, 80), (2, 3, 1, 6, 96), (4, 5, 2, 6, 192), (1, 3, 1, 6, 320))
 _V2_FUSED = {
     "s": ((4, 3, 2, 4, 48), (4, 3, 2, 4, 64)),
     "m": ((5, 3, 2, 4, 48), (5, 3, 2, 4, 80)),
@@ -78,6 +79,8 @@ _V2_INVERTED = {
     "l": ((10, 3, 2, 4, 192), (19, 3, 1, 6, 224), (25, 3, 2, 6, 384), (7, 3, 1, 6, 640)),
     "xl": ((16, 3, 2, 4, 192), (24, 3, 1, 6, 256), (32, 3, 2, 6, 512), (8, 3, 1, 6, 640)),
 }
+_V2_PLAIN = MobileBlock(kind="plain", repeats=2, outputs=24)
+_V2_EXPANDED = MobileBlock(kind="fused", repeats=2, outputs=24)
 _V2_STEM = {"s": (24, 2), "m": (24, 3), "l": (32, 4), "xl": (32, 4)}  # channels, and blocks of the first stage
 _V2_IMAGE = {"s": 300, "m": 384, "l": 384, "xl": 384}
 
@@ -124,6 +127,25 @@ def _version_2(size: str) -> EfficientNetSpec:
     )  # fmt: skip
 
 
+def _version_2_early(
+    width: float, depth: float | tuple[float, ...], first: MobileBlock, last: int, features: int, image: int
+) -> EfficientNetSpec:
+    """The variants of timm's author from before the official release: symmetric padding, another first and last stage."""
+    rows = (*_V2_INVERTED["s"][:2], (15, 3, 2, 6, last))
+    stages = [(first,), *_blocks("fused", _V2_FUSED["s"]), *_blocks("inverted", rows, 0.25)]
+    depths = depth if isinstance(depth, tuple) else (depth,) * len(stages)
+    return EfficientNetSpec(
+        stages=tuple(tuple(scaled_stage(stage, width, share)) for stage, share in zip(stages, depths, strict=True)),
+        stem=rounded_channels(24 * width), features=rounded_channels(features * width), image=image, style=MobileStyle(activation="silu"),
+    )  # fmt: skip
+
+
+def _mnasnet() -> EfficientNetSpec:
+    first, *middle, last = [*_blocks("separable", [_FIRST]), *_blocks("inverted", _MNASNET)]
+    stages = [(replace(first[0], skip=False),), *middle, (replace(last[0], skip=False),)]
+    return EfficientNetSpec(stages=_scaled(stages, 1.0, 1.0), stem=32, features=1280, style=MobileStyle(activation="relu"))
+
+
 def _mobile_v2(width: float, depth: float, *, fixed: bool) -> EfficientNetSpec:
     stages = [*_blocks("separable", [_FIRST]), *_blocks("inverted", _MOBILE_V2)]
     return EfficientNetSpec(
@@ -138,6 +160,10 @@ SPECS = {
     **{f"efficientnet_{name}": _lite(*scale, _LITE_IMAGES[name], same=False) for name, scale in _LITE_SCALES.items()},
     **{f"tf_efficientnet_{name}": _lite(*scale, _LITE_IMAGES[name], same=True) for name, scale in _LITE_SCALES.items()},
     **{f"tf_efficientnetv2_{size}": _version_2(size) for size in _V2_FUSED},
+    "efficientnetv2_rw_t": _version_2_early(0.8, 0.9, _V2_PLAIN, 256, 1280, 224),
+    "efficientnetv2_rw_s": _version_2_early(1.0, 1.0, _V2_EXPANDED, 272, 1792, 288),
+    "efficientnetv2_rw_m": _version_2_early(1.2, (1.2,) * 4 + (1.6,) * 2, _V2_EXPANDED, 272, 1792, 320),
+    "mnasnet_100": _mnasnet(),
     **{f"mobilenetv2_{name}": _mobile_v2(*scale, fixed=False) for name, scale in _MOBILE_V2_SCALES.items()},
     **{f"mobilenetv2_{name}": _mobile_v2(*scale, fixed=True) for name, scale in _MOBILE_V2_DEEP_SCALES.items()},
 }

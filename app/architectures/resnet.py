@@ -1,4 +1,4 @@
-"""Residual networks: ResNet, its deep-stem variants (c, d, s, t), wide ResNet and ResNeXt.
+"""Residual networks: ResNet, its deep-stem variants (c, d, s, t), wide ResNet, ResNeXt and SE-ResNet.
 
 Written as timm 1.0.31 computes them (timm/models/resnet.py): in-place ReLU and residual sum, the shortcut after the main path.
 """
@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from typing import ClassVar
 
 from app.architectures.image_classifier import RGB, ImageClassifier
+from app.architectures.inverted_residual import SqueezeExcite, rounded_channels
 from app.architectures.network import Options
 from app.tape import operators as op
 from app.tape.convolutions import BatchNorm, Conv2d
@@ -17,6 +18,7 @@ from app.tape.tensor import Tensor
 
 STAGE_WIDTHS = (64, 128, 256, 512)
 STEM_WIDTH = 64
+SQUEEZED = 16  # channels for each one inside squeeze-and-excitation
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -30,6 +32,7 @@ class ResNetSpec:
     stem: tuple[int, int] | None = None
     stem_output: int = STEM_WIDTH
     pooled_shortcut: bool = False  # average pooling before the shortcut's convolution
+    squeeze: bool = False  # squeeze-and-excitation at the end of each block's path
     classes: int = 1000
     channels: int = RGB
     image: int = 224
@@ -82,12 +85,15 @@ class Block(Module):
             self.path = ConvNorms(_conv(inputs, width, 1), middle, _conv(width, outputs, 1))
         else:
             self.path = ConvNorms(_conv(inputs, planes, 3, stride=stride), _conv(planes, outputs, 3))
+        self.se = SqueezeExcite(outputs, rounded_channels(outputs / SQUEEZED, 0), "relu", "sigmoid") if spec.squeeze else None
         resized = stride > 1 or inputs != outputs
         self.downsample = Shortcut(inputs, outputs, stride, pooled=spec.pooled_shortcut) if resized else None
 
     def __call__(self, x: Tensor) -> Tensor:
         shortcut = x
         x = self.path(x)
+        if self.se is not None:
+            x = self.se(x)
         if self.downsample is not None:
             shortcut = self.downsample(shortcut)
         return op.relu_(op.add_(x, shortcut))
@@ -168,6 +174,10 @@ def _specs() -> dict[str, ResNetSpec]:
     for depth, width in ((50, 4), (101, 4), (101, 8), (101, 16), (101, 32)):
         specs[f"resnext{depth}_32x{width}d"] = ResNetSpec(depths=_BOTTLENECK[depth], groups=32, group_width=width)
     specs["resnext101_64x4d"] = ResNetSpec(depths=_BOTTLENECK[101], groups=64, group_width=4)
+    for depth in (50, 101, 152):
+        specs[f"seresnet{depth}"] = ResNetSpec(depths=_BOTTLENECK[depth], squeeze=True)
+    for depth in (50, 101):
+        specs[f"seresnext{depth}_32x4d"] = ResNetSpec(depths=_BOTTLENECK[depth], groups=32, group_width=4, squeeze=True)
     for depth in (50, 101):
         specs[f"wide_resnet{depth}_2"] = ResNetSpec(depths=_BOTTLENECK[depth], group_width=128)
     return specs

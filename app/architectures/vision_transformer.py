@@ -35,6 +35,7 @@ class VitSpec:
     norm_first: bool = False  # a norm before the blocks, and no bias in the patch embedding
     activation: str = "gelu"
     packed_gate: bool = False  # SwiGLU with one projection for gate and value
+    distilled: bool = False  # the second prefix token has a classifier of its own; both scores are averaged
     classes: int = 1000
     channels: int = RGB
 
@@ -125,6 +126,7 @@ class VisionTransformer(ImageClassifier):
         self.blocks = Blocks(block_kinds(spec.layers, options), lambda _: Block(spec, options))
         self.norm = LayerNorm(spec.hidden)
         self.head = Linear(spec.hidden, spec.classes) if spec.classes else None
+        self.head_dist = Linear(spec.hidden, spec.classes) if spec.distilled else None
 
     def logits(self, x: Tensor) -> Tensor:
         """Class scores."""
@@ -133,8 +135,14 @@ class VisionTransformer(ImageClassifier):
         x = self.norm_pre(x) if self.norm_pre is not None else x
         x = self.blocks(x, checkpointed=self.options.checkpointed)
         x = self.norm(x)
-        x = op.part(x, x.shape[0], x.shape[2])
-        return self.head(x) if self.head is not None else x
+        first = op.part(x, x.shape[0], x.shape[2])
+        if self.head is None:
+            return first
+        if self.head_dist is None:
+            del x
+            return self.head(first)
+        second = op.part(x, x.shape[0], x.shape[2])
+        return op.scaled(op.add(self.head(first), self.head_dist(second)))
 
     def _patches(self, x: Tensor) -> Tensor:
         x = self.patch_embed(x)
@@ -208,6 +216,8 @@ def _specs() -> dict[str, VitSpec]:
     specs |= {name: replace(specs[name], classes=0) for name in _WITHOUT_HEAD}
     for size, image in (("tiny", 224), ("small", 224), ("base", 224), ("base", 384)):
         specs[f"deit_{size}_patch16_{image}"] = replace(_SIZES[size], image=image)
+    for size in ("tiny", "small", "base"):
+        specs[f"deit_{size}_distilled_patch16_224"] = replace(_SIZES[size], prefix=2, distilled=True)
     for size, patch, image in (
         *((s, 16, i) for s in ("small", "base", "large") for i in (224, 384)),
         ("medium", 16, 224),

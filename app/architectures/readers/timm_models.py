@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import Any
 
-from app.architectures import convnext, densenet, efficientnet, mobilenet, regnet, resnet, swin, vgg, vision_transformer
+from app.architectures import convnext, densenet, efficientnet, mixer, mobilenet, regnet, resnet, swin, vgg, vision_transformer
 from app.architectures.network import Network, Options
 from app.architectures.readers import generic_networks
 from app.workloads.fields import invalid_field
@@ -42,6 +42,7 @@ BUILDERS: dict[str, NamedBuilder] = {
     **{name: _of(convnext.ConvNext, spec) for name, spec in convnext.SPECS.items()},
     **{name: _of(swin.Swin, spec) for name, spec in swin.SPECS.items()},
     **{name: _of(regnet.RegNet, spec) for name, spec in regnet.SPECS.items()},
+    **{name: _of(mixer.Mixer, spec) for name, spec in mixer.SPECS.items()},
     **generic_networks.BUILDERS,
 }
 
