@@ -3,14 +3,12 @@
 Written as transformers 5.23 computes them (modeling_bert.py, modeling_roberta.py, modeling_distilbert.py, modeling_electra.py).
 """
 
-from collections.abc import Callable
 from dataclasses import dataclass
-from typing import ClassVar
 
 from app.architectures.activations import activate
 from app.architectures.attention import IN_OWN_TYPE, Attend, Attended
-from app.architectures.encoder_heads import EncoderHead, HeadSpec
-from app.architectures.network import Inputs, Network, Options, block_kinds, indices
+from app.architectures.encoder_heads import HeadedEncoder, HeadMaker, HeadSpec
+from app.architectures.network import Inputs, Options, block_kinds, indices
 from app.tape import operators as op
 from app.tape.modules import Blocks, Embedding, LayerNorm, Linear, Module
 from app.tape.tensor import Tape, Tensor
@@ -118,14 +116,10 @@ class Block(Module):
         return activate(wide, self.activation)
 
 
-class Encoder(Network):
-    """An encoder with one of its heads."""
+class Encoder(HeadedEncoder):
+    """An encoder of the BERT kind with one of its heads."""
 
-    family: ClassVar[str] = "encoder"
-
-    def __init__(
-        self, spec: EncoderSpec, options: Options, head: Callable[[HeadSpec, Embedding], EncoderHead], head_spec: HeadSpec
-    ) -> None:
+    def __init__(self, spec: EncoderSpec, options: Options, head: HeadMaker, head_spec: HeadSpec) -> None:
         self.spec, self.options, self.vocabulary = spec, options, spec.vocabulary
         self.embeddings = Embeddings(spec)
         self.embeddings_project = Linear(spec.table_size, spec.hidden) if spec.table_size != spec.hidden else None
@@ -137,14 +131,6 @@ class Encoder(Network):
         x = self.embeddings(indices(tape, inputs.batch, inputs.sequence))
         x = self.embeddings_project(x) if self.embeddings_project else x
         return self.layer(x, checkpointed=self.options.checkpointed)
-
-    def loss(self, tape: Tape, inputs: Inputs) -> Tensor:
-        """The loss of the head."""
-        return self.head.loss(self.hidden_states(tape, inputs))
-
-    def forward(self, tape: Tape, inputs: Inputs) -> Tensor:
-        """What the head gives."""
-        return self.head(self.hidden_states(tape, inputs))
 
     def widths(self) -> tuple[int, int, int]:
         """Hidden size, feed-forward width and heads."""

@@ -1,12 +1,14 @@
 """What is put on top of an encoder, each with the loss that transformers 5.23 trains it with."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
+from typing import ClassVar
 
 from app.architectures.activations import activate
-from app.architectures.network import indices
+from app.architectures.network import Inputs, Network, indices
 from app.tape import operators as op
 from app.tape.modules import Embedding, LayerNorm, Linear, Module
-from app.tape.tensor import Tensor
+from app.tape.tensor import Tape, Tensor
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -22,6 +24,9 @@ class HeadSpec:
     dropout: float = 0.1
     dropout_first: bool = False
     tied: bool = True
+    transform_bias: bool = True
+    norm_bias: bool = True
+    decoder_bias: bool = True
 
 
 class EncoderHead(Module):
@@ -35,6 +40,28 @@ class EncoderHead(Module):
         logits = self(x)
         labels = indices(x.tape, *logits.shape[:-1])
         return op.cross_entropy(logits.view(-1, logits.shape[-1]), labels.flatten())
+
+
+HeadMaker = Callable[[HeadSpec, Embedding], EncoderHead]
+
+
+class HeadedEncoder(Network):
+    """An encoder with one of its heads on top."""
+
+    family: ClassVar[str] = "encoder"
+    head: EncoderHead
+
+    def hidden_states(self, tape: Tape, inputs: Inputs) -> Tensor:
+        """The output of the last block, [batch, length, hidden]."""
+        raise NotImplementedError
+
+    def loss(self, tape: Tape, inputs: Inputs) -> Tensor:
+        """The loss of the head."""
+        return self.head.loss(self.hidden_states(tape, inputs))
+
+    def forward(self, tape: Tape, inputs: Inputs) -> Tensor:
+        """What the head gives."""
+        return self.head(self.hidden_states(tape, inputs))
 
 
 class MaskedLanguageHead(EncoderHead):

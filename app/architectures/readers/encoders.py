@@ -1,11 +1,11 @@
 """Configurations of encoders; the head follows from `architectures`."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from app.architectures.encoder import Encoder, EncoderSpec
 from app.architectures.encoder_heads import (
-    EncoderHead,
+    HeadMaker,
     HeadSpec,
     HiddenStates,
     MaskedLanguageHead,
@@ -15,14 +15,13 @@ from app.architectures.encoder_heads import (
     SpanHead,
     TokenHead,
 )  # fmt: skip
+from app.architectures.modernbert import Classification, MaskedLanguage, ModernBert, ModernBertSpec
 from app.architectures.network import Network, Options
 from app.architectures.readers.fields import activation, divides, flag, fraction, integer, layers
-from app.tape.modules import Embedding
 
 Config = Mapping[str, Any]
-Head = Callable[[HeadSpec, Embedding], EncoderHead]
 
-HEADS: dict[str, Head] = {
+HEADS: dict[str, HeadMaker] = {
     "MaskedLM": MaskedLanguageHead,
     "PreTraining": PretrainingHead,
     "SequenceClassification": SequenceHead,
@@ -31,7 +30,7 @@ HEADS: dict[str, Head] = {
 }
 
 
-def head_of(config: Config, bare: Head) -> Head:
+def head_of(config: Config, bare: HeadMaker) -> HeadMaker:
     """The head named by the first of `architectures` ("BertForMaskedLM"), `bare` for the model without one, else masked tokens."""
     names = config.get("architectures") or ()
     name = str(names[0]) if names else ""
@@ -92,6 +91,57 @@ def roberta(config: Config, options: Options) -> Network:
     spec = bert_spec(config, positions_per_sequence=True)
     head = head_spec(config, spec, dropout_first=True, transform_activation="gelu")
     return Encoder(spec, options, head_of(config, PooledStates), head)
+
+
+def modernbert(config: Config, options: Options) -> Network:
+    """ModernBertConfig: every third layer attends everywhere, the others half of `local_attention` to each side."""
+    hidden, heads = integer(config, "hidden_size", default=768), integer(config, "num_attention_heads", default=12)
+    divides("hidden_size", hidden, heads, "num_attention_heads")
+    norm_bias = flag(config, "norm_bias", False)
+    spec = ModernBertSpec(
+        vocabulary=integer(config, "vocab_size", default=50368),
+        hidden=hidden,
+        layers=layers(config, "num_hidden_layers", default=22),
+        heads=heads,
+        feed_forward=integer(config, "intermediate_size", default=1152),
+        windows=_local_windows(config),
+        activation=activation(config, "hidden_activation", default="gelu"),
+        norm_bias=norm_bias,
+        attention_bias=flag(config, "attention_bias", False),
+        feed_forward_bias=flag(config, "mlp_bias", False),
+        embedding_dropout=fraction(config, "embedding_dropout", 0.0),
+        attention_dropout=fraction(config, "attention_dropout", 0.0),
+        feed_forward_dropout=fraction(config, "mlp_dropout", 0.0),
+    )
+    head = HeadSpec(
+        hidden=hidden,
+        vocabulary=spec.vocabulary,
+        embedding=hidden,
+        labels=label_count(config),
+        transform_activation=activation(config, "classifier_activation", default="gelu"),
+        dropout=fraction(config, "classifier_dropout", 0.0),
+        tied=flag(config, "tie_word_embeddings", True),
+        transform_bias=flag(config, "classifier_bias", False),
+        norm_bias=norm_bias,
+        decoder_bias=flag(config, "decoder_bias", True),
+    )
+    return ModernBert(spec, options, _modernbert_head(config), head)
+
+
+def _local_windows(config: Config) -> tuple[int | None, ...]:
+    count, period = layers(config, "num_hidden_layers", default=22), integer(config, "global_attn_every_n_layers", default=3)
+    types = config.get("layer_types")
+    if not isinstance(types, Sequence) or len(types) != count:
+        types = ["sliding_attention" if layer % period else "full_attention" for layer in range(count)]
+    side = integer(config, "local_attention", default=128) // 2
+    return tuple(side if kind == "sliding_attention" else None for kind in types)
+
+
+def _modernbert_head(config: Config) -> HeadMaker:
+    maker = head_of(config, HiddenStates)
+    if maker in (SequenceHead, TokenHead):
+        return lambda spec, _: Classification(spec, of_sequence=maker is SequenceHead)
+    return MaskedLanguage if maker is MaskedLanguageHead else maker
 
 
 def electra(config: Config, options: Options) -> Network:

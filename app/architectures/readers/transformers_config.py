@@ -27,6 +27,7 @@ BUILDERS: dict[str, Builder] = {
     "mbart": encoder_decoders.mbart,
     "mistral": llama.mistral,
     "mixtral": mixtures.mixtral,
+    "modernbert": encoders.modernbert,
     "mt5": encoder_decoders.t5,
     "olmo2": llama.olmo2,
     "opt": gpt.opt,

@@ -41,6 +41,7 @@ from app.tape.operators.rotary import (
     interleaved_rotary_embedding,
     partial_rotary_embedding,
     rotary_embedding,
+    rotate_half,
 )
 from app.tape.operators.views import assembled, copied, expand, part, rearranged, split
 
@@ -52,6 +53,6 @@ __all__ = [
     "halves_rotary_embedding", "interleaved_rotary_embedding", "layer_norm", "less_row_maximum", "linear", "linear_4bit", "lower",
     "matmul", "max_pool", "mean", "multiply", "padded", "part", "partial_rotary_embedding", "power", "raise_to_fp32", "rearranged",
     "recurrent_layer", "relu_", "repeat_heads", "resampled", "rms_norm", "rms_norm_in_fp32", "rms_norm_of_stream", "rotary_embedding",
-    "scaled", "scaled_dot_product_attention", "shifted", "softmax", "split", "sum_over_second", "take_rows", "top_k",
+    "rotate_half", "scaled", "scaled_dot_product_attention", "shifted", "softmax", "split", "sum_over_second", "take_rows", "top_k",
     "transposed_convolution", "where",
 ]  # fmt: skip
