@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from app.estimation.runtimes import RUNTIMES, TORCH_CAPABILITY
 from app.hardware import Gpu
-from app.placement import Unplaceable
+from app.placement import Finding, Unplaceable
 from app.workloads.inference import InferenceWorkload
 from app.workloads.training import AdapterTuning, TrainingWorkload
 
@@ -67,6 +67,21 @@ def training_unsupported(workload: TrainingWorkload, gpu: Gpu) -> Unplaceable | 
     """Why the job does not run on this GPU, None where it does."""
     rule = next((rule for rule in TRAINING_RULES if rule.broken(workload, gpu)), None)
     return Unplaceable(reason=rule.reason.format(gpu=gpu.name), code=rule.code) if rule else None
+
+
+def training_cautions(gpu: Gpu) -> tuple[Finding, ...]:
+    """What to know before training on this GPU."""
+    if gpu.vendor == "AMD" and gpu.segment != "datacenter":
+        text = f"Training on {gpu.name} goes through ROCm: fewer recipes, kernels and quantized formats than on CUDA."
+        return (Finding(severity="caution", code="rocm", message=text, remedy="Check that your training code names ROCm as supported."),)
+    if gpu.unified_memory:
+        text = f"{gpu.name} shares its memory bandwidth with the processor and trains several times slower than a card of the same memory."
+        return (
+            Finding(
+                severity="caution", code="unified_memory", message=text, remedy="Fine for trying out; rent or buy a card for long runs."
+            ),
+        )
+    return ()
 
 
 def inference_unsupported(workload: InferenceWorkload, gpu: Gpu) -> Unplaceable | None:

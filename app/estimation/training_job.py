@@ -11,7 +11,7 @@ from app.estimation.sharding import offloaded_bytes
 from app.estimation.speed import DataFeed, TrainingPass, training_speed
 from app.estimation.storage import StorageJob, read_bytes_per_second, storage_need
 from app.estimation.strategies import training_strategies
-from app.estimation.support import training_unsupported
+from app.estimation.support import training_cautions, training_unsupported
 from app.estimation.training import TracedTraining, requested_sharding
 from app.hardware import Gpu
 from app.placement import Placement, Sharding, Speed, Unplaceable
@@ -135,6 +135,7 @@ class TrainingJob(Job):
             host_bytes=self.host_memory(spread).required_bytes,
             read_bytes_per_second=self._read_rate(speed),
             speed=speed,
+            findings=training_cautions(gpu),
         )
 
     def _read_rate(self, speed: Speed) -> int:
