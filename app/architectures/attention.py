@@ -92,6 +92,8 @@ def bidirectional_mask(x: Tensor, implementation: str, window: int | None = None
 
 def _mask(x: Tensor, keys: int, implementation: str, *, needed: bool) -> Tensor | None:
     batch, length, tape = x.shape[0], x.shape[1], x.tape
+    if implementation == "eager" and tape.execution.defers:
+        return tape.elementwise((1, 1, length, keys), BOOL, category=Category.ACTIVATIONS)
     if implementation == "eager":
         return tape.empty((batch, 1, length, keys), x.dtype, Category.ACTIVATIONS)
     if not needed:

@@ -6,6 +6,7 @@ from functools import cached_property
 from app.architectures.network import Inputs, Options
 from app.estimation import overheads, sharding
 from app.estimation.estimate import GpuMemory, Parameters
+from app.estimation.frameworks import execution_rule
 from app.estimation.ledger import Ledger, Term
 from app.estimation.memory_terms import terms_of
 from app.estimation.prepared_network import PreparedNetwork, block_count, prepare_network, split_points, training_inputs, tune
@@ -48,6 +49,8 @@ class TracedTraining:
             optimizer=self.workload.optimizer,
             implementation=self.workload.optimizer_implementation,
             accumulating=self.workload.gradient_accumulation_steps > 1,
+            clipping=self.workload.gradient_clipping is not None,
+            execution=execution_rule(self.workload),
         )
         return trace_training(self.network, lambda tape: self.network.loss(tape, self.inputs), run, self.network.vocabulary)
 
@@ -134,7 +137,8 @@ class TracedTraining:
 
 
 def _prepared(workload: TrainingWorkload) -> PreparedNetwork:
-    attention = "sdpa" if workload.activation_checkpointing == "selective" else workload.attention
+    plain = execution_rule(workload).plain_attention and workload.attention != "flash"
+    attention = "eager" if plain else "sdpa" if workload.activation_checkpointing == "selective" else workload.attention
     options = Options(
         attention=attention,
         checkpointed=workload.activation_checkpointing == "full",

@@ -9,7 +9,7 @@ from collections.abc import Callable, Sequence
 from heapq import heappop, heappush
 
 from app.tape.recorder import Category, Phase
-from app.tape.tensor import Meta, Shape, Storage, Tape, Tensor
+from app.tape.tensor import Meta, Parameter, Shape, Storage, Tape, Tensor
 
 Gradients = Sequence[Tensor | None]
 Backward = Callable[[Tensor], Gradients]
@@ -45,7 +45,8 @@ def attach(out: Tensor, inputs: Sequence[Tensor | None], saved: Sequence[Tensor 
     if any(x is not None and x.requires_grad for x in inputs):
         out.requires_grad = True
         if tape.recording:
-            out.node = Node(tape, inputs, [x.storage for x in saved if x is not None], backward)
+            kept = [*inputs, *saved, out] if tape.execution.keeps_all else saved
+            out.node = Node(tape, inputs, [x.storage for x in kept if x is not None], backward)
     return out
 
 
@@ -80,7 +81,10 @@ def _propagate(root: Node, pending: Pending) -> None:
 def _run(node: Node, pending: Pending) -> tuple[list[Node | Tensor | None], list[Tensor | None]]:
     gradients: list[Tensor | None] = [None] * len(node.edges)
     if node in pending and node.backward is not None:
+        tape = pending[node].tape
+        tape.reading = node.saved
         gradients = list(node.backward(pending.pop(node)))
+        tape.reading = ()
     edges = node.edges
     node.saved, node.backward, node.edges = (), None, []
     return edges, gradients
@@ -107,17 +111,30 @@ def _accumulate(pending: Pending, target: Node | Tensor, arriving: Tensor) -> No
     if held is None:
         pending[target] = arriving
     else:
-        pending[target] = held.tape.empty(held.shape, held.dtype)
+        pending[target] = held.tape.elementwise(held.shape, held.dtype, held, arriving)
 
 
 def _settle(leaf: Tensor, pending: Pending) -> None:
-    """A leaf keeps the gradient that has come together; to an earlier micro-batch's it is added in place."""
+    """A leaf keeps the gradient that has come together; to an earlier micro-batch's it is added in place.
+
+    Where the framework updates weights during the backward pass, a weight's gradient is used up at once.
+    """
     gradient = pending.pop(leaf, None)
     if gradient is None or leaf.grad is not None:
         return
     if gradient.storage is not None:
         gradient.storage.becomes(Category.GRADIENTS)
-    leaf.grad = gradient
+    if isinstance(leaf, Parameter) and leaf.tape.updating:
+        _update(gradient)
+    else:
+        leaf.grad = gradient
+
+
+def _update(gradient: Tensor) -> None:
+    """The temporaries of one weight's update, made and dropped."""
+    tape = gradient.tape
+    temporaries = [tape.like(gradient.meta, Category.OPTIMIZER_TEMPORARIES) for _ in range(tape.execution.update_copies)]
+    del temporaries
 
 
 def checkpoint(function: Callable[..., Tensor], x: Tensor, *others: object) -> Tensor:
@@ -126,7 +143,7 @@ def checkpoint(function: Callable[..., Tensor], x: Tensor, *others: object) -> T
     Gradients go to `x` and to those of the other arguments that are tensors with a gradient.
     Source: torch.utils.checkpoint, non-reentrant, the default of Hugging Face transformers.
     """
-    tape = x.tape
+    tape = x.written().tape
     if not tape.recording:
         return function(x, *others)
     tape.recording = False
@@ -141,6 +158,7 @@ def checkpoint(function: Callable[..., Tensor], x: Tensor, *others: object) -> T
 
     def recompute(gradient: Tensor) -> Gradients:
         leaves = _leaves(kept)
+        tape.reading = ()
         tape.record.enter(Phase.RECOMPUTE)
         root = _call(function, arguments, places, leaves).node
         tape.casts.clear()  # autocast is left at the end of the recomputation

@@ -4,10 +4,12 @@ A storage counts itself in when it is made and out when Python drops its last ho
 saved tensors of the autograd graph, gradients. Lifetimes therefore come out as they do in eager PyTorch, without a separate analysis.
 """
 
+from collections.abc import Iterable, Sequence
 from math import prod
 from typing import TYPE_CHECKING, NamedTuple
 
 from app.tape.dtypes import FP32, DType
+from app.tape.frameworks import EAGER_PYTORCH, ExecutionRule
 from app.tape.recorder import Category, Phase, Recorder, rounded
 
 if TYPE_CHECKING:
@@ -47,14 +49,62 @@ class Storage:
         self.category = category
 
 
+class Deferred(Storage):
+    """The result of an element-wise operator that takes no memory until somebody needs it written; until then it keeps its sources."""
+
+    __slots__ = ("sources",)
+
+    def __init__(self, record: Recorder, count: int, category: Category, sources: tuple[Storage, ...]) -> None:
+        self.record = record
+        self.bytes = rounded(count)
+        self.category = category
+        self.times = 1
+        self.sources: tuple[Storage, ...] | None = sources
+
+    def __del__(self) -> None:
+        if self.sources is None:
+            super().__del__()
+
+    def write(self) -> None:
+        """Takes memory, in the place of a source that nobody else needs."""
+        if self.sources is not None:
+            self.sources = None
+            self.record.allocated(self.bytes, self.category)
+
+    def becomes(self, category: Category) -> None:
+        """Written, and held for another purpose."""
+        self.write()
+        super().becomes(category)
+
+    def roots(self) -> set[Storage]:
+        """What is in memory that the result would be worked out from."""
+        found: set[Storage] = set()
+        for source in self.sources or ():
+            found |= source.roots() if isinstance(source, Deferred) and source.sources is not None else {source}
+        return found
+
+
 class Tape:
-    """One run: the record, the autocast type and its cache of weight casts, and whether autograd records."""
+    """One run: the record, the autocast type and its cache of weight casts, whether autograd records, and the rule of the framework.
 
-    __slots__ = ("autocast", "casts", "recording", "record", "sequence", "training")
+    `reading` holds the saved tensors of the operator that is gone back through. `updating`: weights are updated during the backward pass.
+    """
 
-    def __init__(self, *, autocast: DType | None = None, training: bool = False, vocabulary: int | None = None) -> None:
+    __slots__ = ("autocast", "casts", "execution", "reading", "record", "recording", "sequence", "training", "updating")
+
+    def __init__(
+        self,
+        *,
+        autocast: DType | None = None,
+        training: bool = False,
+        vocabulary: int | None = None,
+        execution: ExecutionRule = EAGER_PYTORCH,
+    ) -> None:
         self.record = Recorder(vocabulary=vocabulary)
         self.autocast = autocast
+        self.execution = execution
+        self.reading: Sequence[Storage | None] = ()
+        self.updating = False
         self.casts: dict[int, Tensor] = {}
         self.training = training
         self.recording = training
@@ -62,15 +112,41 @@ class Tape:
 
     def empty(self, shape: Shape, dtype: DType, category: Category | None = None) -> "Tensor":
         """A new tensor; its category follows from the phase unless one is given."""
+        kind = self._category(shape) if category is None else category
+        return Tensor(self, shape, dtype, Storage(self.record, prod(shape) * dtype.bytes, kind))
+
+    def _category(self, shape: Shape) -> Category:
         record = self.record
-        if category is None:
-            of_vocabulary = record.vocabulary is not None and len(shape) > 1 and shape[-1] == record.vocabulary
-            category = Category.LOGITS if of_vocabulary else _CATEGORY_OF_PHASE[record.phase]
-        return Tensor(self, shape, dtype, Storage(record, prod(shape) * dtype.bytes, category))
+        of_vocabulary = record.vocabulary is not None and len(shape) > 1 and shape[-1] == record.vocabulary
+        return Category.LOGITS if of_vocabulary else _CATEGORY_OF_PHASE[record.phase]
+
+    def elementwise(self, shape: Shape, dtype: DType, *read: "Tensor", category: Category | None = None) -> "Tensor":
+        """The result of an element-wise operator that reads these tensors (and, going back, what it saved).
+
+        In new memory, or deferred where the framework's rule allows it.
+        """
+        rule = self.execution
+        if not rule.defers:
+            return self.empty(shape, dtype, category)
+        sources = [storage for storage in (*(t.storage for t in read), *self.reading) if storage is not None]
+        if not rule.fuses:
+            _write_all(sources)
+        kind = self._category(shape) if category is None else category
+        return Tensor(self, shape, dtype, Deferred(self.record, prod(shape) * dtype.bytes, kind, tuple(sources)))
 
     def like(self, meta: "Meta", category: Category | None = None) -> "Tensor":
         """A new tensor of a remembered shape and type."""
         return self.empty(meta.shape, meta.dtype, category)
+
+    def elementwise_like(self, meta: "Meta", *read: "Tensor") -> "Tensor":
+        """The result of an element-wise operator, of a remembered shape and type."""
+        return self.elementwise(meta.shape, meta.dtype, *read)
+
+
+def _write_all(storages: Iterable[Storage]) -> None:
+    for storage in storages:
+        if isinstance(storage, Deferred):
+            storage.write()
 
 
 class Meta(NamedTuple):
@@ -136,9 +212,27 @@ class Tensor:
         stop = end % len(self.shape)
         return self.view(*self.shape[:start], prod(self.shape[start : stop + 1]), *self.shape[stop + 1 :])
 
+    def written(self) -> "Tensor":
+        """This tensor, in memory: what products, convolutions and attention kernels read."""
+        if isinstance(self.storage, Deferred):
+            self.storage.write()
+        return self
+
+    def reduced(self) -> "Tensor":
+        """This tensor as a normalization or another reduction reads it: written where working it out takes more than one tensor."""
+        storage = self.storage
+        if isinstance(storage, Deferred) and (not self.tape.execution.fuses or _large(storage.roots(), storage.bytes) > 1):
+            storage.write()
+        return self
+
     def detach(self) -> "Tensor":
         """The same storage outside the autograd graph."""
         return Tensor(self.tape, self.shape, self.dtype, self.storage)
+
+
+def _large(storages: Iterable[Storage], count: int) -> int:
+    """How many of the storages are of about this size; smaller ones (rows, biases) cost a fused reader nothing."""
+    return sum(2 * storage.bytes >= count for storage in storages)
 
 
 class Parameter(Tensor):

@@ -7,6 +7,7 @@ from functools import cached_property
 from app.tape import optimizers
 from app.tape.autograd import backward
 from app.tape.dtypes import BF16, FP16, FP32, FP64, DType
+from app.tape.frameworks import EAGER_PYTORCH, ExecutionRule
 from app.tape.modules import Module
 from app.tape.recorder import Category, Moment, Phase, Work, WorkKey, rounded
 from app.tape.tensor import Parameter, Tape, Tensor
@@ -89,18 +90,27 @@ def _others(moment: Moment) -> int:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TrainingRun:
-    """How a step is run: precision, optimizer, whether gradients of earlier micro-batches exist already."""
+    """How a step is run: precision, optimizer, whether gradients of earlier micro-batches exist already and whether all gradients
+    are clipped together, and the framework's rule."""
 
     precision: str = "amp_bf16"
     optimizer: str = "adamw"
     implementation: str = "foreach"
     accumulating: bool = False
+    clipping: bool = False
+    execution: ExecutionRule = EAGER_PYTORCH
+
+    @property
+    def updating(self) -> bool:
+        """Whether each weight is updated as soon as its gradient is there: not where all gradients are needed together."""
+        return self.execution.updates_at_once and not self.accumulating and not self.clipping
 
 
 def trace_training(network: Module, loss: Callable[[Tape], Tensor], run: TrainingRun, vocabulary: int | None = None) -> Trace:
     """Traces one training step in its steady state: optimizer states exist, gradients are set to None after each step."""
     rule, precision = optimizers.RULES[run.optimizer], PRECISIONS[run.precision]
-    tape = Tape(autocast=precision.autocast, training=True, vocabulary=vocabulary)
+    tape = Tape(autocast=precision.autocast, training=True, vocabulary=vocabulary, execution=run.execution)
+    tape.updating = run.updating
     parameters = load(network, tape, precision.weights)
     if not rule.paged:
         tape.record.allocated(optimizers.total_state_bytes(parameters, rule), Category.OPTIMIZER_STATES)
@@ -114,10 +124,17 @@ def trace_training(network: Module, loss: Callable[[Tape], Tensor], run: Trainin
     del result
     tape.record.end_segment()
     tape.record.enter(Phase.OPTIMIZER)
-    temporaries = optimizers.step_temporaries(parameters, rule, run.implementation)
-    tape.record.allocated(temporaries, Category.OPTIMIZER_TEMPORARIES)
+    tape.record.allocated(_step_temporaries(parameters, rule, run), Category.OPTIMIZER_TEMPORARIES)
     _charge_step(tape, parameters, rule)
     return _finish(tape, parameters)
+
+
+def _step_temporaries(parameters: list[Parameter], rule: optimizers.Rule, run: TrainingRun) -> int:
+    """What the optimizer allocates for itself after the backward pass; in a graph each update has temporaries of its own weight only."""
+    if run.execution.updates_at_once:
+        largest = max((rounded(p.bytes) for p in parameters if p.requires_grad), default=0)
+        return 0 if run.updating else run.execution.update_copies * largest
+    return optimizers.step_temporaries(parameters, rule, run.implementation)
 
 
 def trace_forward(network: Module, forward: Callable[[Tape], object], weights: DType, vocabulary: int | None = None) -> Trace:

@@ -83,7 +83,7 @@ def attention_flops(q: Shape, keys: int, value_size: int, causal: bool) -> int:
 
 
 def _fused(qkv: tuple[Tensor, Tensor, Tensor], workspace: Workspace, causal: bool, bias: Tensor | None = None) -> Tensor:
-    q, k, v = qkv
+    q, k, v = (x.written() for x in qkv)
     tape = q.tape
     out = tape.empty((*q.shape[:-1], v.shape[-1]), q.dtype)
     log_sum = tape.empty(q.shape[:-1], FP32)
@@ -183,8 +183,9 @@ def eager_attention(
         scores = scaled(scores)
     for bias in biases:
         scores = add(scores, bias)
-    weights = softmax(scores, dtype_fp32=style.fp32_softmax)
-    weights = cast(weights, q.dtype) if style.cast_back else weights
+    wide = q.tape.execution.wide_scores
+    weights = softmax(scores, dtype_fp32=style.fp32_softmax or wide)
+    weights = cast(weights, q.dtype) if style.cast_back or wide else weights
     del scores
     weights = dropout(weights, dropout_probability)
     return attended_values(weights, v, laid_out=copied), weights
@@ -192,7 +193,8 @@ def eager_attention(
 
 def attention_scores(q: Tensor, k: Tensor, *, laid_out: bool = False) -> Tensor:
     """Scaled products of all queries and keys; `laid_out`: the keys lie heads first already, because they were repeated by a copy."""
-    return scaled(matmul(_heads_first(q), (k if laid_out else _heads_first(k)).transpose(-1, -2)))
+    dtype = FP32 if q.tape.execution.wide_scores else None
+    return scaled(matmul(_heads_first(q), (k if laid_out else _heads_first(k)).transpose(-1, -2), dtype))
 
 
 def attended_values(weights: Tensor, v: Tensor, *, laid_out: bool = False) -> Tensor:

@@ -11,11 +11,11 @@ def cast(x: Tensor, dtype: DType, category: Category | None = None) -> Tensor:
     if x.dtype is dtype:
         return x
     meta, tape = x.meta, x.tape
-    out = tape.empty(x.shape, dtype, category)
+    out = tape.empty(x.shape, dtype, category) if isinstance(x, Parameter) else tape.elementwise(x.shape, dtype, x, category=category)
     elementwise_work(tape, meta, out)
 
     def backward(gradient: Tensor) -> Gradients:
-        return (tape.like(meta),)
+        return (tape.elementwise_like(meta, gradient),)
 
     return attach(out, [x], [], backward)
 

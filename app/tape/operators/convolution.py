@@ -64,7 +64,7 @@ def _lengths(length: Callable[[int, int, int], int], x: Tensor, weight: Tensor) 
 
 def _convolve(x: Tensor, weight: Tensor, bias: Tensor | None, shape: Shape, positions: int) -> Tensor:
     """`shape` is that of the output without the batch; every weight is used at so many `positions`."""
-    x, weight = lower(x), lower(weight)
+    x, weight = lower(x).written(), lower(weight)
     bias = lower(bias) if bias is not None else None
     tape = x.tape
     out = tape.empty((x.shape[0], *shape), x.dtype)
@@ -75,6 +75,7 @@ def _convolve(x: Tensor, weight: Tensor, bias: Tensor | None, shape: Shape, posi
     dtype = x.dtype
 
     def backward(gradient: Tensor) -> Gradients:
+        gradient.written()
         for _ in range(bool(wanted[0]) + bool(wanted[1])):
             tape.record.charge("convolution", dtype, flops, moved)
         return [meta and tape.like(meta) for meta in wanted]

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from math import prod
 
 from app.tape.autograd import Gradients, attach, elementwise_work
-from app.tape.dtypes import BOOL, INT64, wider
+from app.tape.dtypes import BOOL, FP32, INT64, wider
 from app.tape.operators.casting import raise_to_fp32
 from app.tape.tensor import Meta, Shape, Tensor
 
@@ -18,13 +18,13 @@ def _broadcast(a: Tensor, b: Tensor) -> Shape:
 def add(a: Tensor, b: Tensor) -> Tensor:
     """a + b. Saves nothing; the gradient passes through unchanged, reduced where `a` or `b` was broadcast."""
     tape = a.tape
-    out = tape.empty(_broadcast(a, b), wider(a.dtype, b.dtype))
+    out = tape.elementwise(_broadcast(a, b), wider(a.dtype, b.dtype), a, b)
     elementwise_work(tape, a, b, out)
     metas = tuple(x.meta if x.requires_grad else None for x in (a, b))
     size = out.size
 
     def backward(gradient: Tensor) -> Gradients:
-        return [None if m is None else gradient if prod(m.shape) == size and m.dtype is gradient.dtype else tape.like(m) for m in metas]
+        return [None if m is None else _gradient_like(gradient, m, size) for m in metas]
 
     return attach(out, [a, b], [], backward)
 
@@ -32,7 +32,7 @@ def add(a: Tensor, b: Tensor) -> Tensor:
 def multiply(a: Tensor, b: Tensor) -> Tensor:
     """a x b. Each factor is saved for the gradient of the other."""
     tape = a.tape
-    out = tape.empty(_broadcast(a, b), wider(a.dtype, b.dtype))
+    out = tape.elementwise(_broadcast(a, b), wider(a.dtype, b.dtype), a, b)
     elementwise_work(tape, a, b, out)
     saved = [a if b.requires_grad else None, b if a.requires_grad else None]
     metas = tuple(x.meta if x.requires_grad else None for x in (a, b))
@@ -47,8 +47,18 @@ def multiply(a: Tensor, b: Tensor) -> Tensor:
 def _reduced(gradient: Tensor, wanted: Meta, product: Meta) -> Tensor:
     """The gradient of one factor: gradient x other factor, then summed and cast to the factor's own shape and type."""
     tape = gradient.tape
-    full = tape.like(product)
-    return full if wanted.shape == product.shape and wanted.dtype is product.dtype else tape.like(wanted)
+    full = tape.elementwise_like(product, gradient)
+    if wanted.shape == product.shape and wanted.dtype is product.dtype:
+        return full
+    return _gradient_like(full, wanted, prod(product.shape))
+
+
+def _gradient_like(gradient: Tensor, wanted: Meta, size: int) -> Tensor:
+    """The gradient as it is or in another type, or summed where the operand was broadcast to `size` elements."""
+    tape = gradient.tape
+    if prod(wanted.shape) == size and wanted.dtype is gradient.dtype:
+        return gradient
+    return tape.elementwise_like(wanted, gradient) if prod(wanted.shape) == size else tape.like(wanted)
 
 
 # What each activation keeps for its backward pass. Source: derivatives.yaml, PyTorch 2.13.
@@ -59,21 +69,34 @@ _FLOPS = {"relu": 1, "silu": 5, "gelu": 8, "gelu_tanh": 10, "tanh": 6, "sigmoid"
 def activation(x: Tensor, name: str) -> Tensor:
     """A fused activation function: keeps its input or, where the derivative follows from it, its output."""
     tape, meta = x.tape, x.meta
-    out = tape.empty(x.shape, x.dtype)
+    out = tape.elementwise(x.shape, x.dtype, x)
     tape.record.charge("elementwise", x.dtype, _FLOPS.get(name, 8) * x.size, 2 * x.bytes)
 
     def backward(gradient: Tensor) -> Gradients:
-        return (tape.like(meta),)
+        return (tape.elementwise_like(meta, gradient),)
 
-    return attach(out, [x], [out if name in _SAVES_OUTPUT else x], backward)
+    return attach(out, [x], _kept(x, out, name), backward)
+
+
+def _kept(x: Tensor, out: Tensor, name: str) -> list[Tensor]:
+    """What backward needs of an activation; what is worked out on the way is written together with the result."""
+    kept = x.tape.execution.kept.get(name)
+    if kept is None:
+        return [out if name in _SAVES_OUTPUT else x]
+    if not x.tape.recording:
+        return []
+    inner = [x.tape.empty(x.shape, FP32 if kept.inner_fp32 else x.dtype) for _ in range(kept.inner)]
+    if kept.inner:
+        out.written()
+    return [*([x] if kept.source else []), *([out.written()] if kept.result else []), *inner]
 
 
 def clamp(x: Tensor) -> Tensor:
     """x within fixed bounds: keeps its input."""
     tape, meta = x.tape, x.meta
-    out = tape.empty(x.shape, x.dtype)
+    out = tape.elementwise(x.shape, x.dtype, x)
     elementwise_work(tape, meta, out)
-    return attach(out, [x], [x], lambda gradient: (tape.like(meta),))
+    return attach(out, [x], [x], lambda gradient: (tape.elementwise_like(meta, gradient),))
 
 
 def less_row_maximum(x: Tensor) -> Tensor:
@@ -81,27 +104,29 @@ def less_row_maximum(x: Tensor) -> Tensor:
     tape, meta = x.tape, x.meta
     rows = (*x.shape[:-1], 1)
     largest, places = tape.empty(rows, x.dtype), tape.empty(rows, INT64)
-    out = tape.empty(x.shape, x.dtype)
+    out = tape.elementwise(x.shape, x.dtype, x)
     elementwise_work(tape, meta, largest, out)
-    return attach(out, [x], [places], lambda gradient: (tape.like(meta),))
+    return attach(out, [x], [places], lambda gradient: (tape.elementwise_like(meta, gradient),))
 
 
 def where(condition: Tensor, x: Tensor) -> Tensor:
     """x where the condition holds, a number elsewhere: keeps the condition."""
     tape, meta = x.tape, x.meta
-    out = tape.empty(_broadcast(condition, x), x.dtype)
+    out = tape.elementwise(_broadcast(condition, x), x.dtype, condition, x)
     elementwise_work(tape, meta, out)
-    return attach(out, [x], [condition], lambda gradient: (tape.like(meta),))
+    return attach(out, [x], [condition], lambda gradient: (tape.elementwise_like(meta, gradient),))
 
 
 def relu_(x: Tensor) -> Tensor:
     """In-place ReLU: the result takes the place of its input and is kept for backward."""
     tape, meta = x.tape, x.meta
+    if tape.execution.defers:
+        return activation(x, "relu")
     out = x.detach()
     elementwise_work(tape, meta, out)
 
     def backward(gradient: Tensor) -> Gradients:
-        return (tape.like(meta),)
+        return (tape.elementwise_like(meta, gradient),)
 
     return attach(out, [x], [out], backward)
 
@@ -118,12 +143,12 @@ def gelu_new(x: Tensor) -> Tensor:
 def power(x: Tensor) -> Tensor:
     """x to some fixed power: keeps its input; the derivative is worked out in two further tensors."""
     tape, meta = x.tape, x.meta
-    out = tape.empty(x.shape, x.dtype)
+    out = tape.elementwise(x.shape, x.dtype, x)
     elementwise_work(tape, meta, out)
 
     def backward(gradient: Tensor) -> Gradients:
-        lower_power, slope = tape.like(meta), tape.like(meta)
-        result = tape.like(meta)
+        lower_power, slope = (tape.elementwise_like(meta, gradient) for _ in range(2))
+        result = tape.elementwise_like(meta, lower_power, slope)
         del lower_power, slope
         return (result,)
 
@@ -132,7 +157,7 @@ def power(x: Tensor) -> Tensor:
 
 def shifted(x: Tensor) -> Tensor:
     """A sum with a number: keeps nothing, hands the gradient on as it is."""
-    out = x.tape.empty(x.shape, x.dtype)
+    out = x.tape.elementwise(x.shape, x.dtype, x)
     elementwise_work(x.tape, x, out)
     return attach(out, [x], [], lambda gradient: (gradient,))
 
@@ -140,9 +165,9 @@ def shifted(x: Tensor) -> Tensor:
 def scaled(x: Tensor) -> Tensor:
     """A product with a number: keeps nothing."""
     tape, meta = x.tape, x.meta
-    out = tape.empty(x.shape, x.dtype)
+    out = tape.elementwise(x.shape, x.dtype, x)
     elementwise_work(tape, meta, out)
-    return attach(out, [x], [], lambda gradient: (tape.like(meta),))
+    return attach(out, [x], [], lambda gradient: (tape.elementwise_like(meta, gradient),))
 
 
 def dropout(x: Tensor, probability: float) -> Tensor:
@@ -150,10 +175,10 @@ def dropout(x: Tensor, probability: float) -> Tensor:
     tape, meta = x.tape, x.meta
     if not probability or not tape.training:
         return x
-    out = tape.empty(x.shape, x.dtype)
     mask = tape.empty(x.shape, BOOL)
+    out = tape.elementwise(x.shape, x.dtype, x, mask)
     elementwise_work(tape, meta, mask, out)
-    return attach(out, [x], [mask], lambda gradient: (tape.like(meta),))
+    return attach(out, [x], [mask], lambda gradient: (tape.elementwise_like(meta, gradient),))
 
 
 def concatenate(tensors: Sequence[Tensor], axis: int) -> Tensor:
@@ -161,7 +186,7 @@ def concatenate(tensors: Sequence[Tensor], axis: int) -> Tensor:
     first = tensors[0]
     shape = list(first.shape)
     shape[axis] = sum(t.shape[axis] for t in tensors)
-    out = first.tape.empty(tuple(shape), first.dtype)
+    out = first.tape.elementwise(tuple(shape), first.dtype, *tensors)
     elementwise_work(first.tape, *tensors, out)
     wanted = [t.requires_grad for t in tensors]
     shapes = [t.shape for t in tensors]

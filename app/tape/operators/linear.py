@@ -13,7 +13,7 @@ FLOPS_PER_MAC = 2  # a multiplication and an addition
 
 def linear(x: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
     """x W^T + b over the last dimension. Keeps the input where the weight is trained, the weight where the input has a gradient."""
-    x, weight = lower(x), lower(weight)
+    x, weight = lower(x).written(), lower(weight)
     bias = lower(bias) if bias is not None else None
     tape, inputs, outputs = x.tape, weight.shape[1], weight.shape[0]
     out = tape.empty((*x.shape[:-1], outputs), x.dtype)
@@ -23,6 +23,7 @@ def linear(x: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
     metas = (x.meta, weight.meta, out.meta)
 
     def backward(gradient: Tensor) -> Gradients:
+        gradient.written()
         for _ in range(bool(wanted[0]) + bool(wanted[1])):
             _charge(*metas, flops, gradient)
         return [meta and tape.like(meta) for meta in wanted]
@@ -35,21 +36,22 @@ def _charge(x: Meta, weight: Meta, out: Meta, flops: int, on: Tensor) -> None:
     on.tape.record.charge("matmul", x.dtype, flops, x.bytes + weight.bytes + out.bytes)
 
 
-def matmul(a: Tensor, b: Tensor) -> Tensor:
-    """Batched product of [..., m, k] and [..., k, n]. Keeps each factor for the gradient of the other."""
-    a, b = lower(a), lower(b)
+def matmul(a: Tensor, b: Tensor, dtype: DType | None = None) -> Tensor:
+    """Batched product of [..., m, k] and [..., k, n], in another type where one is given. Keeps each factor for the other's gradient."""
+    a, b = lower(a).written(), lower(b).written()
     tape = a.tape
-    out = tape.empty((*a.shape[:-1], b.shape[-1]), a.dtype)
+    out = tape.empty((*a.shape[:-1], b.shape[-1]), dtype or a.dtype)
     flops = FLOPS_PER_MAC * a.size * b.shape[-1]
     moved = a.bytes + b.bytes + out.bytes
     tape.record.charge("matmul", a.dtype, flops, moved)
     wanted = [t.meta if t.requires_grad else None for t in (a, b)]
-    dtype = a.dtype
+    factors = a.dtype
 
     def backward(gradient: Tensor) -> Gradients:
+        gradient.written()
         for meta in wanted:
             if meta:
-                tape.record.charge("matmul", dtype, flops, moved)
+                tape.record.charge("matmul", factors, flops, moved)
         return [meta and tape.like(meta) for meta in wanted]
 
     return attach(out, [a, b], [a if b.requires_grad else None, b if a.requires_grad else None], backward)
@@ -61,11 +63,12 @@ def embedding(indices: Tensor, weight: Tensor) -> Tensor:
     out = tape.empty((*indices.shape, weight.shape[1]), weight.dtype)
     tape.record.charge("embedding", weight.dtype, 0, 2 * prod(out.shape) * weight.dtype.bytes)
     meta = weight.meta
-    return attach(out, [weight], [indices], lambda gradient: (tape.like(meta),))
+    out = attach(out, [weight], [indices], lambda gradient: (tape.like(meta),))
+    return lower(out) if tape.execution.narrow_stream else out
 
 
 def linear_4bit(x: Tensor, weight: Tensor, compute: DType) -> Tensor:
-    """x W^T with a packed weight: unpacked to `compute` for the product, forward and backward, and dropped. Keeps nothing but the packed weight.
+    """x W^T with a packed weight, which is unpacked to `compute` for the product, forward and backward, and dropped. Keeps nothing.
 
     Source: bitsandbytes, autograd/_functions.py, MatMul4Bit.
     """

@@ -11,14 +11,25 @@ def cross_entropy(logits: Tensor, labels: Tensor) -> Tensor:
 
     Under autocast the log-softmax runs in the type of the logits and only the likelihood in fp32.
     """
+    if logits.tape.execution.fused_loss:
+        return _with_its_gradient(cast(logits, FP32), labels)
     return _nll(_log_softmax(logits), labels)
+
+
+def _with_its_gradient(logits: Tensor, labels: Tensor) -> Tensor:
+    """Cross-entropy as one operator that works out the gradient of the logits with the loss and keeps only that."""
+    tape, meta = logits.tape, logits.meta
+    slope = tape.elementwise(logits.shape, logits.dtype, logits)
+    out = tape.empty((), meta.dtype)
+    elementwise_work(tape, meta, slope)
+    return attach(out, [logits], [slope, labels], lambda gradient: (tape.elementwise_like(meta, gradient),))
 
 
 def _log_softmax(logits: Tensor) -> Tensor:
     tape, meta = logits.tape, logits.meta
-    out = tape.empty(logits.shape, logits.dtype)
+    out = tape.elementwise(logits.shape, logits.dtype, logits)
     elementwise_work(tape, meta, out)
-    return attach(out, [logits], [out], lambda gradient: (tape.like(meta),))
+    return attach(out, [logits], [out], lambda gradient: (tape.elementwise_like(meta, gradient),))
 
 
 def _nll(log_probabilities: Tensor, labels: Tensor) -> Tensor:

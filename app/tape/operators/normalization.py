@@ -1,7 +1,7 @@
 """Normalizations and softmax."""
 
 from app.tape.autograd import Gradients, attach, elementwise_work
-from app.tape.dtypes import FP16, FP32
+from app.tape.dtypes import FP16, FP32, DType
 from app.tape.operators.casting import cast, raise_to_fp32
 from app.tape.operators.elementwise import multiply
 from app.tape.tensor import Parameter, Tensor
@@ -15,34 +15,37 @@ def _charge(x: Tensor) -> None:
 
 def layer_norm(x: Tensor, weight: Parameter | None, bias: Parameter | None) -> Tensor:
     """Fused layer norm: keeps its input, mean and reciprocal deviation (fp32, one each per row). fp32 under autocast."""
-    x = raise_to_fp32(x)
-    tape, meta = x.tape, x.meta
-    out = tape.empty(x.shape, x.dtype)
+    dtype = x.dtype
+    x = raise_to_fp32(x).reduced()
     rows = x.shape[:-1]
-    mean, deviation = tape.empty(rows, FP32), tape.empty(rows, FP32)
-    _charge(x)
-    wanted = [t.meta if t is not None and t.requires_grad else None for t in (x, weight, bias)]
-
-    def backward(gradient: Tensor) -> Gradients:
-        elementwise_work(tape, meta, meta, gradient)
-        return [m and tape.like(m) for m in wanted]
-
-    return attach(out, [x, weight, bias], [x, mean, deviation], backward)
+    statistics = [x.tape.empty(rows, FP32), x.tape.empty(rows, FP32)]
+    return _normalized(x, weight, bias, statistics, "layer_norm", dtype)
 
 
 def batch_norm(x: Tensor, weight: Parameter, bias: Parameter) -> Tensor:
     """Batch norm in training: keeps its input and two statistics per channel. Under autocast it takes 16-bit inputs as they are."""
-    tape, meta = x.tape, x.meta
-    out = tape.empty(x.shape, x.dtype)
+    tape, dtype = x.tape, x.dtype
+    x = (raise_to_fp32(x) if tape.execution.narrow_stream else x).reduced()
     statistics = [tape.empty((x.shape[1],), FP32) for _ in range(2)] if tape.training else []
+    return _normalized(x, weight, bias, statistics, "batch_norm", dtype)
+
+
+def _normalized(x: Tensor, weight: Tensor | None, bias: Tensor | None, statistics: list[Tensor], name: str, dtype: DType) -> Tensor:
+    """(x - mean) x deviation x weight + bias: keeps x, the statistics, and what the framework works out on the way."""
+    tape, meta = x.tape, x.meta
+    out = tape.elementwise(x.shape, x.dtype, x, *statistics)
+    kept = tape.execution.kept.get(name)
+    inner = [tape.empty(x.shape, x.dtype) for _ in range(kept.inner if kept and tape.recording else 0)]
     _charge(x)
-    wanted = [t.meta if t.requires_grad else None for t in (x, weight, bias)]
+    wanted = [t.meta if t is not None and t.requires_grad else None for t in (x, weight, bias)]
 
     def backward(gradient: Tensor) -> Gradients:
+        gradient.reduced()
         elementwise_work(tape, meta, meta, gradient)
-        return [m and tape.like(m) for m in wanted]
+        return [wanted[0] and tape.elementwise_like(wanted[0], gradient), *(m and tape.like(m) for m in wanted[1:])]
 
-    return attach(out, [x, weight, bias], [x, *statistics], backward)
+    out = attach(out, [x, weight, bias], [x, *statistics, *inner], backward)
+    return cast(out, dtype) if tape.execution.narrow_stream else out
 
 
 def rms_norm(x: Tensor, weight: Parameter) -> Tensor:
@@ -69,15 +72,15 @@ def rms_norm_of_stream(x: Tensor, weight: Parameter) -> Tensor:
 
 def _reciprocal_root_mean_square(x: Tensor) -> Tensor:
     """rsqrt(mean(x^2) + eps): the power keeps x, the root its own (small) result; the square is a temporary."""
-    tape, meta = x.tape, x.meta
-    square = tape.empty(x.shape, FP32)
+    tape, meta = x.reduced().tape, x.meta
+    square = tape.elementwise(x.shape, FP32, x)
     _charge(x)
     out = tape.empty((*x.shape[:-1], 1), FP32)
     del square
 
     def backward(gradient: Tensor) -> Gradients:
-        expanded = tape.like(meta)  # gradient of the mean, spread over the row
-        power = tape.like(meta)  # 2 x, then times that gradient
+        expanded = tape.elementwise_like(meta, gradient)  # gradient of the mean, spread over the row
+        power = tape.elementwise_like(meta, gradient)  # 2 x, then times that gradient
         del expanded
         return (power,)
 
@@ -90,7 +93,8 @@ def softmax(x: Tensor, dtype_fp32: bool = False) -> Tensor:
         x = raise_to_fp32(x)
     elif x.dtype is not FP16:
         x = cast(x, FP32)
-    tape, meta = x.tape, x.meta
-    out = tape.empty(x.shape, FP32 if dtype_fp32 else x.dtype)
+    tape, meta = x.reduced().tape, x.meta
+    out = tape.elementwise(x.shape, FP32 if dtype_fp32 else x.dtype, x)
     elementwise_work(tape, meta, out)
-    return attach(out, [x], [out], lambda gradient: (tape.like(meta),))
+    saved = [x if "softmax" in tape.execution.kept else out]
+    return attach(out, [x], saved, lambda gradient: (tape.elementwise_like(meta, gradient.reduced()),))

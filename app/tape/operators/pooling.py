@@ -20,13 +20,14 @@ def _pooled_shape(x: Tensor, kernel: Sizes, stride: Sizes, padding: Sizes, *, ce
 
 
 def max_pool(x: Tensor, kernel: Sizes, stride: Sizes, padding: Sizes = 0, *, ceil: bool = False) -> Tensor:
-    """Max pooling: keeps its input and the positions of the maxima, 8 bytes each."""
+    """Max pooling: keeps its input and, by default, the positions of the maxima, 8 bytes each."""
     tape, meta = x.tape, x.meta
+    x.written()
     shape = _pooled_shape(x, kernel, stride, padding, ceil=ceil)
     out = tape.empty(shape, x.dtype)
-    indices = tape.empty(shape, INT64)
-    elementwise_work(tape, meta, indices, out)
-    return attach(out, [x], [x, indices], lambda gradient: (tape.like(meta),))
+    positions = tape.empty(shape, INT64) if tape.execution.pools_by_position else None
+    elementwise_work(tape, meta, *([positions] if positions else []), out)
+    return attach(out, [x], [x, positions], lambda gradient: (tape.like(meta),))
 
 
 def average_pool(x: Tensor, kernel: Sizes, stride: Sizes, padding: Sizes = 0, *, ceil: bool = False) -> Tensor:

@@ -12,7 +12,7 @@ def part(x: Tensor, *shape: int) -> Tensor:
     out = Tensor(tape, shape, x.dtype, x.storage)
 
     def backward(gradient: Tensor) -> Gradients:
-        whole = tape.like(meta)
+        whole = tape.elementwise_like(meta, gradient)
         elementwise_work(tape, gradient, whole)
         return (whole,)
 
@@ -26,7 +26,7 @@ def split(x: Tensor, sizes: tuple[int, ...], axis: int = -1) -> list[Tensor]:
     arrived: list[Tensor] = []
 
     def join(gradient: Tensor) -> Gradients:
-        joined = tape.like(meta)
+        joined = tape.elementwise_like(meta, *arrived)
         elementwise_work(tape, *arrived, joined)
         arrived.clear()
         return (joined,)
@@ -62,7 +62,7 @@ def rearranged(x: Tensor, *shape: int) -> Tensor:
     tape, meta = x.tape, x.meta
 
     def backward(gradient: Tensor) -> Gradients:
-        copy = tape.like(meta)
+        copy = tape.elementwise_like(meta, gradient)
         elementwise_work(tape, gradient, copy)
         return (copy,)
 
@@ -92,3 +92,19 @@ def copied(x: Tensor) -> Tensor:
     out = x.tape.like(x.meta)
     elementwise_work(x.tape, x, out)
     return attach(out, [x], [], lambda gradient: (gradient,))
+
+
+def gather(x: Tensor, places: Tensor) -> Tensor:
+    """For each row of [..., rows, columns] the columns that `places` [1, rows, count] names, which is kept."""
+    tape, meta = x.tape, x.meta
+    out = tape.empty((*x.shape[:-1], places.shape[-1]), x.dtype)
+    elementwise_work(tape, out, out)
+    return attach(out, [x], [places], lambda gradient: (tape.like(meta),))
+
+
+def repeated(x: Tensor, times: int) -> Tensor:
+    """`x` repeated along its first dimension by a copy; the gradient is summed over the repetitions."""
+    tape, meta = x.tape, x.meta
+    out = tape.empty((x.shape[0] * times, *x.shape[1:]), x.dtype)
+    elementwise_work(tape, out, out)
+    return attach(out, [x], [], lambda gradient: (tape.like(meta),))
