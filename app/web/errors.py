@@ -12,6 +12,8 @@ from starlette.responses import Response
 from starlette.types import Scope
 
 from app.errors import Busy, FieldError, InvalidInput, RigwiseError, TooMany
+from app.web.middleware.request_log import HEADER as REQUEST_ID
+from app.web.middleware.security_headers import HEADERS
 from app.web.render import page
 
 PROBLEM_TYPE = "application/problem+json"
@@ -88,4 +90,6 @@ async def _unexpected(request: Request, error: Exception) -> Response:
     request_id = request.scope.get("state", {}).get("request_id", "")
     structlog.get_logger("rigwise.error").error("unexpected", request_id=request_id, exc_info=error)
     detail = f"This is our fault, and it has been logged as {request_id}. Nothing was changed."
-    return _answer(request.scope, 500, "Something went wrong", detail)
+    response = _answer(request.scope, 500, "Something went wrong", detail)
+    response.headers.update({**HEADERS, REQUEST_ID: request_id})  # this answer is made outside the middleware that adds them
+    return response

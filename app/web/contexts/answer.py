@@ -10,12 +10,13 @@ from app.web.charts.tradeoff import Candidate, Tradeoff, tradeoff
 from app.web.contexts.findings import FindingView, finding_views, sentence
 from app.web.contexts.headline import Headline, headline
 from app.web.contexts.job import job_summary, speed_unit
-from app.web.contexts.machine import MachineView, cheapest_of, machine_view
+from app.web.contexts.machine import MachineView, age_of, cheapest_of, gpu_name, machine_view, quantified, speed_of
 from app.web.contexts.needs import LedgerView, NeedView, bar_of, ledgers, needs
 from app.web.contexts.values import Document, money_of, whole
-from app.web.formats import percent
+from app.web.formats import duration, percent
 from app.web.forms.documents import Names
 
+HOUR_SECONDS = 3600
 ROLE_NAMES = {"cheapest": "Cheapest", "value": "Best value", "fastest": "Fastest", "headroom": "Most headroom"}
 LinkTo = Callable[[Sequence[Document]], str]  # from a lever's changes to the address of the form with them made
 
@@ -39,6 +40,7 @@ class LeverView:
     change_bytes: int
     time_ratio: float | None
     cheapest: str
+    in_budget: bool
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -60,6 +62,20 @@ class NearMissView:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class RentalView:
+    """A machine to rent."""
+
+    title: str
+    provider: str
+    per_hour: str
+    break_even: str
+    speed: str
+    observed_on: str
+    age: str
+    age_days: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class AnswerView:
     """Context of partials/_answer.html."""
 
@@ -75,6 +91,7 @@ class AnswerView:
     frontier: tuple[MachineView, ...]
     ladder: tuple[RungView, ...]
     near_misses: tuple[NearMissView, ...]
+    rentals: tuple[RentalView, ...]
     findings: tuple[FindingView, ...]
     considered: int
     currency: str
@@ -104,6 +121,7 @@ def answer_view(request: Mapping[str, Any], advice: Document, names: Names, link
         frontier=frontier,
         ladder=_ladder(advice["ladder"], unit),
         near_misses=tuple(misses),
+        rentals=tuple(_rental(rental, unit) for rental in advice["cloud"]),
         findings=finding_views([*estimate["findings"], *advice["findings"]]),
         considered=advice["considered"],
         currency=(request["limits"].get("budget") or {}).get("currency") or request["limits"]["currency"],
@@ -166,11 +184,26 @@ def _lever(lever: Document, estimate: Document, link_to: LinkTo) -> LeverView:
         change_bytes=then - now["required_bytes"],
         time_ratio=lever["time_ratio"],
         cheapest=whole(money_of(lever["cheapest"])) if lever["cheapest"] else "\u2013",
+        in_budget=lever["in_budget"],
+    )
+
+
+def _rental(rental: Document, unit: str) -> RentalView:
+    hours = rental["break_even_hours"]
+    return RentalView(
+        title=quantified(rental["offer"]["gpu_quantity"], gpu_name(rental["gpu"])),
+        provider=rental["offer"]["provider"],
+        per_hour=str(money_of(rental["per_hour"])),
+        break_even=duration(hours * HOUR_SECONDS) if hours else "",
+        speed=speed_of(rental["speed"], unit)[1],
+        observed_on=rental["observed_on"],
+        age=age_of(rental["age_days"]),
+        age_days=rental["age_days"],
     )
 
 
 def _ladder(steps: Sequence[Document], unit: str) -> tuple[RungView, ...]:
-    machines = [machine_view(step["machine"], unit) for step in steps]
+    machines = [machine_view(step["build"], unit) for step in steps]
     rungs = []
     for index, machine in enumerate(machines):
         more = f"+{whole(machine.total - machines[index - 1].total)}" if index else ""

@@ -10,7 +10,9 @@ from typing import Any
 from app.catalogue.prices import COUNTING
 from app.money import Money
 from app.web.charts.price_history import PriceHistory, Sighting, price_history
+from app.web.contexts.findings import sentence
 from app.web.contexts.machine import age_of
+from app.web.contexts.runs import RunView
 from app.web.contexts.values import Document, money_of
 from app.web.formats import day
 
@@ -59,6 +61,10 @@ COLUMNS: Mapping[str, tuple[str, ...]] = {
     "platforms": ("cpu", "gpu_slots", "max_memory_gb", "psu_w"),
     "cloud": ("gpu", "gpu_quantity", "vcpus", "ram_gb", "provisioning"),
 }
+SHORT_LABELS = {"bf16_tflops": "BF16 dense", "gpu_quantity": "GPUs", "module_gb": "Each"}
+UNKNOWN = "\N{EN DASH}"
+ABOUT_FIGURES = ("visible_source", "rate_basis")  # where figures come from: sentences, not figures
+UNKNOWN_AS_ZERO = frozenset({"power_w", "psu_w", "slots", "pcie_lanes", "rotation_rpm", "link_gb_s"})
 PER_UNIT = (("memory_gb", "per GB"), ("bandwidth_gb_s", "per GB/s"), ("bf16_tflops", "per dense BF16 TFLOP/s"), ("capacity_gb", "per GB"))
 
 
@@ -146,6 +152,7 @@ class CatalogueItem:
     chart: PriceHistory | None
     chart_currency: str
     observations: tuple[PriceView, ...]
+    runs: tuple[RunView, ...]
     revision: int
 
 
@@ -160,8 +167,8 @@ def row_view(item: Document, kind: str, today: date) -> RowView:
     )
 
 
-def item_view(item: Document, kind: str, revision: int, today: date) -> CatalogueItem:
-    """One item as a page."""
+def item_view(item: Document, kind: str, revision: int, today: date, runs: tuple[RunView, ...] = ()) -> CatalogueItem:
+    """One item as a page; `runs` are ready-made jobs tried on it, for a GPU."""
     currency, sightings = _sightings(item["observations"])
     observations = sorted(item["observations"], key=lambda seen: str(seen["observed_on"]), reverse=True)
     return CatalogueItem(
@@ -172,17 +179,16 @@ def item_view(item: Document, kind: str, revision: int, today: date) -> Catalogu
         vendor=item["vendor"],
         status=item["status"],
         per_unit=tuple(_per_unit(item)),
-        figures=tuple(
-            FigureRow(label=label(key), text=shown(key, value)) for key, value in item["spec"].items() if value not in {None, ""}
-        ),
+        figures=tuple(FigureRow(label=label(key), text=shown(key, value)) for key, value in _known(item["spec"])),
         source=item["source"],
         as_of=item["as_of"],
         confidence=item["confidence"],
-        notes=item["notes"],
+        notes=" ".join(sentence(text) for text in (*_origins(item["spec"]), item["notes"]) if text),
         prices=tuple(price_view(price, today) for price in item["prices"]),
         chart=price_history(sightings, today),
         chart_currency=currency,
         observations=tuple(price_view(price, today) for price in observations),
+        runs=runs,
         revision=revision,
     )
 
@@ -210,8 +216,8 @@ def label(key: str) -> str:
 
 def shown(key: str, value: Any) -> str:
     """A figure with its unit; a dash where it is not known."""
-    if value is None or value == "":
-        return "\N{EN DASH}"
+    if value is None or value == "" or (value == 0 and key in UNKNOWN_AS_ZERO):
+        return UNKNOWN
     if isinstance(value, bool):
         return "yes" if value else "no"
     unit = FIGURES.get(key, ("", ""))[1]
@@ -219,8 +225,12 @@ def shown(key: str, value: Any) -> str:
     return f"{text} {unit}".strip()
 
 
+def _origins(spec: Document) -> list[str]:
+    return [f"{label(key)}: {spec[key]}" for key in ABOUT_FIGURES if spec.get(key)]
+
+
 def _known(spec: Document) -> list[tuple[str, Any]]:
-    return [(key, value) for key, value in spec.items() if value is not None and value != ""]
+    return [(key, value) for key, value in spec.items() if key not in ABOUT_FIGURES and shown(key, value) != UNKNOWN]
 
 
 def _per_unit(item: Document) -> list[str]:

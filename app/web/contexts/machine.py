@@ -1,10 +1,12 @@
 """A machine as a card, a row and a point: its parts with their prices, its speed, its findings."""
 
+import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import date
 
 from app.money import Money
+from app.units import GIB, format_decimal
 from app.web.contexts.findings import FindingView, finding_views
 from app.web.contexts.values import Document, money_of, rate, whole
 from app.web.formats import duration
@@ -35,6 +37,7 @@ class MachineView:
 
     id: str
     title: str
+    parts: str  # the title with RAM and drives: "RTX 5090 32 GB, 48 GB RAM, 1 TB + 4 TB"
     lines: tuple[LineView, ...]
     total: Money
     total_text: str
@@ -61,11 +64,12 @@ class MachineView:
 def machine_view(machine: Document, unit: str) -> MachineView:
     """The view of a machine document; `unit` is what its speed counts ("tok", "img", "row")."""
     gpus, total = machine.get("gpus"), money_of(machine["price"]["total"])
-    shown_speed, text = _speed(machine["speed"], unit)
+    shown_speed, text = speed_of(machine["speed"], unit)
     used = machine["gpu_memory_utilisation"] if gpus else None
     return MachineView(
         id=machine["id"],
         title=machine_title(machine),
+        parts=", ".join(filter(None, (machine_title(machine), *_memory_and_drives(machine)))),
         lines=tuple(_line(line, machine) for line in _in_order(machine)),
         total=total,
         total_text=whole(total),
@@ -84,9 +88,23 @@ def machine_title(machine: Document) -> str:
     """What a machine is called: its GPUs, or its platform where it has none."""
     gpus = machine.get("gpus")
     if not gpus:
-        ram = sum(kit["part"]["total_gb"] * kit["quantity"] for kit in machine["ram"])
-        return f"{machine['platform']['name']}, {ram} GB" if ram else str(machine["platform"]["name"])
+        return f"{machine['platform']['name']}, {_ram_gb(machine)} GB"
     return quantified(gpus["quantity"], gpu_name(gpus["part"]))
+
+
+def _memory_and_drives(machine: Document) -> tuple[str, str]:
+    drives = [capacity(drive) for drive in (*machine["ssd"], *machine["hdd"])]
+    return f"{_ram_gb(machine)} GB RAM" if machine.get("gpus") else "", " + ".join(drives)
+
+
+def _ram_gb(machine: Document) -> int:
+    return int(machine["ram_bytes"]) // GIB
+
+
+def capacity(drive: Document) -> str:
+    """The size of a drive as sold, with its count: "2 x 4 TB"."""
+    size = re.sub(r"\.0+ ", " ", format_decimal(drive["part"]["capacity_bytes"]))
+    return quantified(drive["quantity"], size)
 
 
 def gpu_name(part: Document) -> str:
@@ -124,12 +142,12 @@ def _in_order(machine: Document) -> list[Document]:
 def _line(line: Document, machine: Document) -> LineView:
     part, age_days = line["part"], line.get("age_days")
     gpus = machine.get("gpus")
-    is_gpu = gpus is not None and gpus["part"]["id"] == part["id"]
+    named = gpu_name(gpus["part"]) if gpus is not None and gpus["part"]["id"] == part["id"] else part["name"]
     owned = line.get("owned", False)
     price = money_of(line["unit_price"]) * line["quantity"]
     return LineView(
         part_id=part["id"],
-        name=quantified(line["quantity"], gpu_name(part) if is_gpu else part["name"]),
+        name=quantified(line["quantity"], named),
         detail="yours already" if owned else line["condition"],
         condition=line["condition"],
         observed_on=line.get("observed_on") or "",
@@ -147,7 +165,8 @@ _RATES = (
 )
 
 
-def _speed(speed: Document, unit: str) -> tuple[float, str]:
+def speed_of(speed: Document, unit: str) -> tuple[float, str]:
+    """The rate that ranks machines, and how it reads; 0 and nothing where none is known."""
     for key, what in _RATES:
         if value := speed.get(key):
             return value, f"{rate(value, unit)}{what}"
@@ -164,8 +183,23 @@ def _chips(machine: Document, speed_text: str) -> Iterable[str]:
         yield f"{duration(epoch)} per epoch"
     elif speed.get("step_seconds") and speed.get("samples_or_tokens_per_second"):
         yield f"{duration(speed['step_seconds'])} per step"
+    yield from _strategy(machine)
     if machine["power_watts"]:
         yield f"{machine['power_watts']:,} W"
+
+
+_DEGREES = (("data", "data parallel"), ("tensor", "tensor parallel"), ("pipeline", "pipeline of"))
+_OFFLOADED = {"optimizer": "optimizer states in RAM", "all": "weights and states in RAM"}
+
+
+def _strategy(machine: Document) -> Iterable[str]:
+    """How the job is spread over the GPUs, in words."""
+    spread = machine["gpus"]["parallelism"] if machine.get("gpus") else {}
+    yield from (f"{words} {spread[key]}" for key, words in _DEGREES if spread.get(key, 1) > 1)
+    if spread.get("zero_stage"):
+        yield f"ZeRO {spread['zero_stage']}"
+    if words := _OFFLOADED.get(spread.get("offload", "none")):
+        yield words
 
 
 def cheapest_of(machines: Sequence[MachineView]) -> MachineView | None:

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 from app.units import ceil_div, format_binary, format_decimal
 from app.web.charts.memory_bar import MemoryBar, memory_bar
+from app.web.contexts.machine import capacity
 from app.web.contexts.values import Document
 
 COMFORT_NUMERATOR, COMFORT_DENOMINATOR = 5, 4  # system RAM = largest GPU's memory + 25 %: the builders' guides' rule
@@ -95,14 +96,7 @@ def _ram_need(memory: Document, pick: Document | None) -> NeedView:
 
 def _drives(pick: Document | None, kind: str) -> tuple[str, ...]:
     drives = pick[kind] if pick else ()
-    return tuple(f"\u2192 {_counted(drive)}" for drive in drives)
-
-
-def _counted(drive: Document) -> str:
-    part, quantity = drive["part"], drive["quantity"]
-    size = format_decimal(part["capacity_bytes"])
-    amount = size.replace(".00", "").replace(".0 ", " ")
-    return f"{quantity} \u00d7 {amount}" if quantity > 1 else amount
+    return tuple(f"\u2192 {capacity(drive)}" for drive in drives)
 
 
 def _or_none(count: int) -> str:

@@ -62,7 +62,7 @@ def result_title(answer: AnswerView) -> tuple[Piece, ...]:
     machine = pick.machine
     return (
         Piece(f"{answer.summary}: "),
-        Piece(machine.title, accented=True),
+        Piece(machine.parts, accented=True),
         Piece(" for "),
         Piece(machine.total_text, accented=True),
         Piece("."),

@@ -85,10 +85,22 @@ def _document(entry: Entry, names: Names, errors: list[FieldError]) -> Document:
             continue
         if value is not None:
             _put(document, field.path, value)
-    if entry.tab.has_model:
+    extra = _extra(entry, errors)
+    if entry.tab.has_model and not _brings_model(extra, entry):
         document["workload"]["model"] = _model_reference(entry, names, errors)
-    _merge(document, _extra(entry, errors))
+    _merge(document, extra)
     return document
+
+
+def _brings_model(extra: Document, entry: Entry) -> bool:
+    """Whether the model is a list of layers, which no field can hold; a model that is typed instead takes its place."""
+    workload = extra.get("workload")
+    model = workload.get("model") if isinstance(workload, dict) else None
+    if not (isinstance(workload, dict) and isinstance(model, dict) and "layers" in model):
+        return False
+    if entry.model or entry.config:
+        del workload["model"]
+    return not (entry.model or entry.config)
 
 
 def _model_reference(entry: Entry, names: Names, errors: list[FieldError]) -> Document:

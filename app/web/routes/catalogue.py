@@ -9,7 +9,8 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from app import clock
 from app.catalogue.browse import KINDS, Filters, find_items, item_document
-from app.web.contexts.catalogue import COLUMNS, KIND_NAMES, CatalogueList, Heading, item_view, label, row_view
+from app.web.contexts.catalogue import COLUMNS, KIND_NAMES, SHORT_LABELS, CatalogueList, Heading, item_view, label, row_view
+from app.web.contexts.runs import jobs_on
 from app.web.render import page
 from app.web.site import SiteOf
 
@@ -47,7 +48,9 @@ def one_item(request: Request, item_id: str, site: SiteOf) -> Response:
     """One item: specification, prices, history."""
     snapshot = site.catalogue.snapshot()
     item = item_document(site.database, snapshot, item_id)
-    view = item_view(item, _KIND_OF[item["kind"]], snapshot.catalogue.revision, clock.today())
+    gpu = snapshot.catalogue.gpus.get(item_id)
+    runs = jobs_on(gpu) if gpu else ()
+    view = item_view(item, _KIND_OF[item["kind"]], snapshot.catalogue.revision, clock.today(), runs)
     return page(request, "pages/catalogue/item.html", view)
 
 
@@ -85,7 +88,7 @@ def _heading(column: str, filters: Filters) -> Heading:
     downwards = current and filters.sort.startswith("-")
     sortable = column not in _TEXT_COLUMNS
     return Heading(
-        label="Name" if column == "name" else "Price" if column == "price" else label(column),
+        label="Name" if column == "name" else "Price" if column == "price" else SHORT_LABELS.get(column, label(column)),
         href=_address(filters, sort=column if downwards or not current else f"-{column}") if sortable else "",
         sorted="none" if not current else "descending" if downwards else "ascending",
         numeric=sortable and column != "name",

@@ -10,6 +10,7 @@ from fastapi.responses import Response
 
 from app.errors import InvalidInput
 from app.web.contexts.result import ResultPage
+from app.web.formats import day
 from app.web.render import page
 from app.web.results import result_page
 from app.web.routes.results import PRIVATE
@@ -77,7 +78,6 @@ def _parts(result: ResultPage) -> str:
 
 
 ROWS: tuple[tuple[str, Callable[[ResultPage], str]], ...] = (
-    ("Job", lambda result: result.answer.summary),
     ("GPU memory", _need("GPU memory")),
     ("System RAM", _need("System RAM")),
     ("SSD (hot)", _need("SSD (hot)")),
@@ -87,5 +87,5 @@ ROWS: tuple[tuple[str, Callable[[ResultPage], str]], ...] = (
     ("Its speed", _speed),
     ("Machines found", lambda result: str(len(result.answer.frontier))),
     ("Catalogue revision", lambda result: str(result.revision)),
-    ("Frozen on", lambda result: result.created_on),
+    ("Frozen on", lambda result: day(result.created_on)),
 )
