@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from app.architectures.deberta import Deberta, DebertaSpec
 from app.architectures.encoder import Encoder, EncoderSpec
 from app.architectures.encoder_heads import (
     HeadMaker,
@@ -142,6 +143,46 @@ def _modernbert_head(config: Config) -> HeadMaker:
     if maker in (SequenceHead, TokenHead):
         return lambda spec, _: Classification(spec, of_sequence=maker is SequenceHead)
     return MaskedLanguage if maker is MaskedLanguageHead else maker
+
+
+def deberta(config: Config, options: Options) -> Network:
+    """DebertaV2Config."""
+    base = bert_spec({**config, "vocab_size": config.get("vocab_size", 128_100), "type_vocab_size": None})
+    positions = integer(config, "max_position_embeddings", default=512)
+    kinds = config.get("pos_att_type") or ()
+    named = kinds.split("|") if isinstance(kinds, str) else [str(kind) for kind in kinds]
+    spec = DebertaSpec(
+        vocabulary=base.vocabulary,
+        hidden=base.hidden,
+        layers=base.layers,
+        heads=base.heads,
+        feed_forward=base.feed_forward,
+        span=_span(config, positions),
+        positions=positions if flag(config, "position_biased_input", True) else 0,
+        types=_count(config, "type_vocab_size"),
+        kinds=tuple(kind for kind in ("c2p", "p2c") if kind in named and flag(config, "relative_attention", False)),
+        shared_projections=flag(config, "share_att_key", False),
+        normed_distances="layer_norm" in str(config.get("norm_rel_ebd", "")),
+        activation=base.activation,
+        dropout=base.dropout,
+        attention_dropout=base.attention_dropout,
+    )
+    head = head_spec(config, base, activation=activation(config, "pooler_hidden_act", default="gelu"), dropout_first=True)
+    return Deberta(spec, options, head_of(config, HiddenStates), head)
+
+
+def _span(config: Config, positions: int) -> int:
+    """Distances to each side with an embedding of their own: buckets where there are some, else every distance."""
+    for name in ("position_buckets", "max_relative_positions"):
+        value = config.get(name)
+        if isinstance(value, int) and value > 0:
+            return integer(config, name)
+    return positions
+
+
+def _count(config: Config, name: str) -> int:
+    """Rows of a table, 0 where it is absent."""
+    return integer(config, name) if config.get(name) else 0
 
 
 def electra(config: Config, options: Options) -> Network:

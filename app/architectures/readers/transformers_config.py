@@ -13,6 +13,7 @@ BUILDERS: dict[str, Builder] = {
     "bart": encoder_decoders.bart,
     "bert": encoders.bert,
     "camembert": encoders.roberta,
+    "deberta-v2": encoders.deberta,
     "deepseek_v2": mixtures.deepseek_v2,
     "deepseek_v3": mixtures.deepseek_v3,
     "distilbert": encoders.distilbert,

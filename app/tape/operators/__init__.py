@@ -43,16 +43,16 @@ from app.tape.operators.rotary import (
     rotary_embedding,
     rotate_half,
 )
-from app.tape.operators.views import assembled, copied, expand, part, rearranged, split
+from app.tape.operators.views import assembled, copied, expand, gather, part, rearranged, repeated, split
 
 __all__ = [
     "CELLS", "Cell", "CellWeights", "EagerStyle", "Sizes", "Window", "activation", "activation_", "adaptive_average_pool", "add",
     "add_", "assembled", "attended_values", "attention_scores", "average_pool", "batch_norm", "cast", "clamp",
     "complex_rotary_embedding", "concatenate", "contiguous", "convolution", "copied", "cross_entropy", "dropout", "eager_attention",
-    "embedding", "expand", "fused_linear_cross_entropy", "gelu_new", "global_average_pool", "global_response_norm", "grouped_linear",
-    "halves_rotary_embedding", "interleaved_rotary_embedding", "layer_norm", "less_row_maximum", "linear", "linear_4bit", "lower",
-    "matmul", "max_pool", "mean", "multiply", "padded", "part", "partial_rotary_embedding", "power", "raise_to_fp32", "rearranged",
-    "recurrent_layer", "relu_", "repeat_heads", "resampled", "rms_norm", "rms_norm_in_fp32", "rms_norm_of_stream", "rotary_embedding",
-    "rotate_half", "scaled", "scaled_dot_product_attention", "shifted", "softmax", "split", "sum_over_second", "take_rows", "top_k",
-    "transposed_convolution", "where",
+    "embedding", "expand", "fused_linear_cross_entropy", "gather", "gelu_new", "global_average_pool", "global_response_norm",
+    "grouped_linear", "halves_rotary_embedding", "interleaved_rotary_embedding", "layer_norm", "less_row_maximum", "linear",
+    "linear_4bit", "lower", "matmul", "max_pool", "mean", "multiply", "padded", "part", "partial_rotary_embedding", "power",
+    "raise_to_fp32", "rearranged", "recurrent_layer", "relu_", "repeat_heads", "repeated", "resampled", "rms_norm", "rms_norm_in_fp32",
+    "rms_norm_of_stream", "rotary_embedding", "rotate_half", "scaled", "scaled_dot_product_attention", "shifted", "softmax", "split",
+    "sum_over_second", "take_rows", "top_k", "transposed_convolution", "where",
 ]  # fmt: skip

@@ -95,11 +95,11 @@ def copied(x: Tensor) -> Tensor:
 
 
 def gather(x: Tensor, places: Tensor) -> Tensor:
-    """For each row of [..., rows, columns] the columns that `places` [1, rows, count] names, which is kept."""
+    """For each row of [..., rows, columns] the columns that `places` [1, rows, count] names. Both are kept."""
     tape, meta = x.tape, x.meta
     out = tape.empty((*x.shape[:-1], places.shape[-1]), x.dtype)
     elementwise_work(tape, out, out)
-    return attach(out, [x], [places], lambda gradient: (tape.like(meta),))
+    return attach(out, [x], [x, places], lambda gradient: (tape.like(meta),))
 
 
 def repeated(x: Tensor, times: int) -> Tensor:
