@@ -15,6 +15,8 @@ from benchmarks import peers
 from benchmarks.measured_cases import Case, document, torch_cases
 
 RESULTS = Path(__file__).parent / "results"
+README = Path(__file__).resolve().parent.parent / "README.md"
+BEGIN, END = "<!-- accuracy:begin -->", "<!-- accuracy:end -->"
 Row = dict[str, Any]
 
 
@@ -79,6 +81,25 @@ def table(families: dict[str, dict[str, float]]) -> str:
     return "\n".join(lines)
 
 
+def write_readme(families: dict[str, dict[str, float]]) -> None:
+    """Puts the table of families between the markers of the README."""
+    columns = {
+        "runs": "runs",
+        "median": "median",
+        "p90": "90th percentile",
+        "largest": "largest",
+        "worst_under": "under",
+        "covered": "in interval",
+    }
+    lines = ["| family | " + " | ".join(columns.values()) + " |", "|---|" + "--:|" * len(columns)]
+    for name, figures in families.items():
+        cells = [f"{figures[key]:.0f}" if key in ("runs", "covered") else f"{figures[key]:.2f}" for key in columns]
+        lines.append(f"| {name} | " + " | ".join(cells) + " |")
+    before, _, rest = README.read_text(encoding="utf-8").partition(BEGIN)
+    after = rest.partition(END)[2]
+    README.write_text(before + BEGIN + "\n" + "\n".join(lines) + "\n" + END + after, encoding="utf-8")
+
+
 def main() -> None:
     """Scores every recorded run."""
     cases = list(torch_cases())
@@ -102,6 +123,7 @@ def main() -> None:
             print(f"  refused {row['id']}: {row['refused']}")
     print(f"{len(scored)} runs in {seconds:.2f} s")
     RESULTS.mkdir(exist_ok=True)
+    write_readme(families)
     result = {"estimator": ESTIMATOR_VERSION, "families": families, "peers": others, "rows": rows}
     (RESULTS / "accuracy.json").write_text(json.dumps(result, indent=1) + "\n", encoding="utf-8")
 
