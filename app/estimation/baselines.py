@@ -9,6 +9,7 @@ from app.estimation.ledger import Term
 from app.units import GB, GIB, MB, format_binary
 
 CUDA_PROCESS_BYTES = 2 * GB  # a PyTorch process once CUDA is initialized: PyTorch issues 12873 and 113326
+NATIVE_CUDA_BYTES = GB // 2  # a native runtime that links only the CUDA driver and cuBLAS
 OS_BYTES = 4 * GIB  # a Linux desktop with a browser open; a server needs about half, a Windows desktop half as much again
 
 # Library -> resident bytes after its import.
@@ -28,6 +29,7 @@ IMPORT_BYTES = {
     "transformers": 390 * MB,
     "diffusers": 390 * MB,
 }
+NATIVE_RUNTIMES = frozenset({"llama.cpp", "ollama", "whisper.cpp", "mlx", "onnxruntime", "faster-whisper"})
 NATIVE_RUNTIME_BYTES = 250 * MB  # llama.cpp and the other native runtimes, without the model
 
 # scikit-learn loads what an estimator's module needs. Family of mechanisms -> resident bytes with that module.
@@ -53,6 +55,13 @@ MEASURED_IMPORTS = "measured imports, one fresh process each"
 def import_baseline(library: str) -> int:
     """Bytes of a process that has imported the library and done nothing else."""
     return IMPORT_BYTES.get(library, NATIVE_RUNTIME_BYTES)
+
+
+def cuda_process_bytes(framework: str) -> int:
+    """Bytes of a process once CUDA is initialized: its import and what PyTorch was seen to add; native runtimes link far less."""
+    if framework not in IMPORT_BYTES:
+        return NATIVE_RUNTIME_BYTES + NATIVE_CUDA_BYTES if framework in NATIVE_RUNTIMES else CUDA_PROCESS_BYTES
+    return IMPORT_BYTES[framework] + CUDA_PROCESS_BYTES - IMPORT_BYTES["pytorch"]
 
 
 def classical_baseline(library: str, family: str, *, reads_files: bool) -> Term:

@@ -3,15 +3,18 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from app.estimation.baselines import CUDA_PROCESS_BYTES, import_baseline, system_term
+from app.estimation.baselines import cuda_process_bytes, import_baseline, system_term
 from app.estimation.estimate import HostMemory
 from app.estimation.ledger import Interval, Ledger, Term
-from app.units import GB, GIB, MB, ceil_div, format_binary
+from app.units import GB, GIB, KIB, MB, ceil_div, format_binary
 from app.workloads.data import DataSet
 
 LOADER_WORKER_BYTES = 350 * MB  # resident set of a worker with torch and an image library
 PREFETCH_BATCHES = 2  # torch.utils.data.DataLoader, prefetch_factor
 PINNED_BATCHES = 2
+INDEX_BYTES = 120  # a path and a label of a sample as Python objects: 49 B + its characters, pointers, an int
+SMALLEST_FILE_BYTES = 8 * KIB  # samples below this are packed into larger files
+INDEX_SOURCE = "a Python list is copied into every worker as its reference counts change: PyTorch issue 13246"
 LARGEST_SHARD = 5 * GB  # Hugging Face's default shard; a loader holds one at a time
 OFFLOAD_BUFFER_FACTOR = 1.5  # DeepSpeed, additional_buffer_factor of its own estimators
 KIT_SIZES_GB = (8, 16, 32, 48, 64, 96, 128, 192, 256, 384, 512, 768, 1024, 1536, 2048, 3072, 4096, 6144)
@@ -34,6 +37,7 @@ class HostJob:
     batch_bytes: int
     data: DataSet
     checkpoint_bytes: int  # gathered in RAM before it is written; 0 where each rank writes its own
+    loads_whole: bool = False  # one file per rank, as torch.load reads it, instead of shard by shard
 
 
 def deep_learning_host_memory(job: HostJob) -> HostMemory:
@@ -51,16 +55,16 @@ def deep_learning_host_memory(job: HostJob) -> HostMemory:
 
 
 def _processes(job: HostJob) -> list[Term]:
-    each = CUDA_PROCESS_BYTES if job.on_gpu else import_baseline(job.framework)
+    each = cuda_process_bytes(job.framework) if job.on_gpu else import_baseline(job.framework)
     what = "with CUDA initialized" if job.on_gpu else "after import"
     processes = Term(
-            key="processes",
-            label="Framework processes",
-            bytes=job.ranks * each,
-            formula=f"{job.ranks} x {format_binary(each)} ({job.framework} {what})",
-            inputs={"processes": job.ranks},
-            source="measured imports; PyTorch issues 12873 and 113326 for CUDA",
-        )  # fmt: skip
+        key="processes",
+        label="Framework processes",
+        bytes=job.ranks * each,
+        formula=f"{job.ranks} x {format_binary(each)} ({job.framework} {what})",
+        inputs={"processes": job.ranks},
+        source="measured imports; PyTorch issues 12873 and 113326 for CUDA",
+    )
     terms = [processes]
     if job.compute_bytes:
         terms.append(_term("computation", "Model and computation", job.compute_bytes, "the whole job runs in RAM", "traced"))
@@ -68,12 +72,22 @@ def _processes(job: HostJob) -> list[Term]:
 
 
 def _loading(job: HostJob) -> list[Term]:
-    """Loading goes shard by shard; on the processor the weights themselves are counted with the computation."""
+    """Each rank loads on its own; on the processor the weights themselves are counted with the computation."""
     if not job.on_gpu or not job.weights_file_bytes:
         return []
+    if job.loads_whole:
+        formula = f"{job.ranks} x the whole file, {format_binary(job.weights_file_bytes)}"
+        return [
+            _term("model_loading", "Loading the model", job.ranks * job.weights_file_bytes, formula, "torch.load: a full state dictionary")
+        ]
     shard = min(job.weights_file_bytes, LARGEST_SHARD)
     formula = f"{job.ranks} x the largest shard, {format_binary(shard)}"
     return [_term("model_loading", "Loading the model", job.ranks * shard, formula, "safetensors loaded shard by shard, 5 GB shards")]
+
+
+def whole_model_bytes(parameters: int, bytes_per_parameter: int) -> int:
+    """RAM that holds a model once in full, as a script that loads it in one piece needs: 175e9 parameters x 4 B = 700 GB."""
+    return parameters * bytes_per_parameter
 
 
 def _data(job: HostJob) -> list[Term]:
@@ -81,13 +95,44 @@ def _data(job: HostJob) -> list[Term]:
     if data.loading == "in_memory" and data.bytes:
         terms.append(_term("data_in_memory", "Data set in memory", data.bytes, "the whole data set", "workload"))
     if job.batch_bytes and data.loader_workers:
-        batches = data.loader_workers * PREFETCH_BATCHES + PINNED_BATCHES
-        count = data.loader_workers * LOADER_WORKER_BYTES + batches * job.batch_bytes
-        formula = (
-            f"{data.loader_workers} workers x {format_binary(LOADER_WORKER_BYTES)} + {batches} batches x {format_binary(job.batch_bytes)}"
-        )
-        terms.append(_term("loader_workers", "Loader workers", job.ranks * count, formula, "torch.utils.data, two batches ahead a worker"))
+        terms.extend(_loader(job))
     return terms
+
+
+def _loader(job: HostJob) -> list[Term]:
+    """Workers, the batches they prepare ahead, two pinned batches, and the list of files that each worker ends up holding."""
+    workers = job.data.loader_workers
+    ahead, pinned = workers * PREFETCH_BATCHES, pinned_bytes(job.batch_bytes)
+    ranks = f"{job.ranks} x " if job.ranks > 1 else ""
+    terms = [
+        _term("loader_workers", "Loader workers", job.ranks * workers * LOADER_WORKER_BYTES,
+              f"{ranks}{workers} workers x {format_binary(LOADER_WORKER_BYTES)}", "a process with torch and an image library"),
+        _term("prefetched_batches", "Batches prepared ahead", job.ranks * ahead * job.batch_bytes,
+              f"{ranks}{ahead} batches x {format_binary(job.batch_bytes)}", "torch.utils.data, two batches ahead a worker"),
+    ]  # fmt: skip
+    if job.on_gpu:
+        terms.append(
+            _term("pinned_batches", "Pinned batches", job.ranks * PINNED_BATCHES * pinned,
+                  f"{ranks}{PINNED_BATCHES} batches x {format_binary(pinned)}", "PyTorch's pinned allocator rounds up to powers of two")
+        )  # fmt: skip
+    listed = listed_samples(job.data)
+    if listed:
+        count = job.ranks * (workers + 1) * listed * INDEX_BYTES
+        formula = f"{ranks}{workers + 1} processes x {listed:,} samples x {INDEX_BYTES} B"
+        terms.append(_term("sample_index", "List of samples in every worker", count, formula, INDEX_SOURCE))
+    return terms
+
+
+def listed_samples(data: DataSet) -> int:
+    """Samples that a data set lists one by one: those that are files of their own, such as images; records of a text corpus are not."""
+    samples = data.samples or 0
+    size = data.bytes_per_sample or (data.bytes / samples if samples else 0)
+    return samples if data.loading == "stream" and size >= SMALLEST_FILE_BYTES else 0
+
+
+def pinned_bytes(count: int) -> int:
+    """What the pinned allocator takes for a block: the next power of two."""
+    return 1 << max(0, count - 1).bit_length() if count else 0
 
 
 def _offload(job: HostJob) -> list[Term]:

@@ -1,6 +1,7 @@
 """Disks: system, environment, data, model files and checkpoints; hot on the SSD, cold on the hard disk."""
 
 from dataclasses import dataclass
+from math import inf
 
 from app.estimation.estimate import Storage
 from app.estimation.ledger import Ledger, Term
@@ -9,12 +10,16 @@ from app.workloads.data import DataSet
 
 OS_BYTES = 45 * GB  # a Linux desktop after updates: 30 to 60 GB
 CUDA_ENVIRONMENT_BYTES = 12 * GB  # PyTorch with CUDA measured at 5.5 GB, with a data-science stack and caches about twice that
-CPU_ENVIRONMENT_BYTES = 4 * GB
+CPU_ENVIRONMENT_BYTES = (
+    4 * GB
+)  # Python, scikit-learn, pandas, pyarrow and one boosting library measured at 1.1 GB; notebooks and caches beside
+NATIVE_ENVIRONMENT_BYTES = 2 * GB  # a native runtime with its CUDA libraries
 GPU_SOFTWARE = frozenset(
     {"pytorch", "tensorflow", "keras", "jax", "transformers", "vllm", "sglang", "tensorrt-llm", "exllamav2", "diffusers", "faster-whisper"}
 )
 LOG_SHARE = 0.05  # of checkpoints and model files: logs, samples, metrics
 FREE_SHARE = 0.25  # of everything hot, so that a fifth of the disk stays free
+NATIVE_RUNTIMES = frozenset({"llama.cpp", "ollama", "whisper.cpp", "mlx"})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -27,6 +32,8 @@ class StorageJob:
     checkpoints_kept: int
     framework: str
     table_bytes: int = 0
+    prepared_copy_bytes: int = 0  # a decoded, resized or tokenized copy kept beside the data set
+    conversion_bytes: int = 0  # files alive while a model is converted: its source and the 16-bit file before quantization
 
 
 def storage_need(job: StorageJob) -> Storage:
@@ -40,29 +47,57 @@ def storage_need(job: StorageJob) -> Storage:
 
 
 def _terms(job: StorageJob) -> list[Term]:
-    data = job.data.bytes or job.table_bytes
-    cold = job.data.location == "hdd"
+    hot = _hot(job)
+    count = int(FREE_SHARE * sum(term.bytes for term in hot))
+    return [*hot, _term("free_space", "Free space", count, "a fifth of the disk", "SSDs slow down when full"), *_cold(job)]
+
+
+def _data_bytes(job: StorageJob) -> int:
+    return job.data.bytes or job.table_bytes
+
+
+def _hot(job: StorageJob) -> list[Term]:
+    """What is read or written while the job runs. A checkpoint is written before the oldest is deleted, so that one more is there."""
     kept = job.checkpoints_kept + 1 if job.checkpoints_kept else 0
-    environment = CUDA_ENVIRONMENT_BYTES if job.framework in GPU_SOFTWARE else CPU_ENVIRONMENT_BYTES
-    hot = [
+    checkpoints = f"({job.checkpoints_kept} kept + 1 being written) x {format_decimal(job.checkpoint_bytes)}"
+    environment = environment_bytes(job.framework)
+    data = 0 if job.data.location == "hdd" else _data_bytes(job)
+    return [
         _term("system", "Operating system", OS_BYTES, "after updates", "30 to 60 GB are usual"),
         _term("environment", "Software environment", environment, job.framework, "a CUDA PyTorch environment measured at 5.5 GB"),
         _term("model_files", "Model files", job.model_file_bytes, "weights", "workload"),
-        _term(
-            "checkpoints", "Checkpoints", kept * job.checkpoint_bytes,
-            f"({job.checkpoints_kept} kept + 1 being written) x {format_decimal(job.checkpoint_bytes)}", "the trainer's own states",
-        ),
+        _term("conversion", "Conversion of the model", job.conversion_bytes, "source and 16-bit file", "llama.cpp, convert_hf_to_gguf.py"),
+        _term("prepared_copy", "Prepared copy of the data", job.prepared_copy_bytes, "decoded or tokenized", "workload"),
+        _term("checkpoints", "Checkpoints", kept * job.checkpoint_bytes, checkpoints, "the trainer's own states"),
         _term("logs", "Logs and samples", int(LOG_SHARE * kept * job.checkpoint_bytes), f"{LOG_SHARE} x checkpoints", "rule"),
-        *([] if cold else [_term("data", "Data set", data, "as stored", "workload")]),
-    ]  # fmt: skip
-    free = _term(
-        "free_space", "Free space", int(FREE_SHARE * sum(term.bytes for term in hot)), "a fifth of the disk", "SSDs slow down when full"
-    )
+        _term("data", "Data set", data, "as stored", "workload"),
+    ]
+
+
+def _cold(job: StorageJob) -> list[Term]:
+    """What lies on the hard disk: the archive, and the data set where the person keeps it there."""
+    data = _data_bytes(job) if job.data.location == "hdd" else 0
     return [
-        *hot, free,
-        *([_term("hdd_data", "Data set on hard disk", data, "as stored", "workload")] if cold else []),
+        _term("hdd_data", "Data set on hard disk", data, "as stored", "workload"),
         _term("hdd_archive", "Archive", job.data.archive_bytes, "cold data", "workload"),
-    ]  # fmt: skip
+    ]
+
+
+def environment_bytes(framework: str) -> int:
+    """Disk space of the libraries that a framework or runtime brings."""
+    if framework in NATIVE_RUNTIMES:
+        return NATIVE_ENVIRONMENT_BYTES
+    return CUDA_ENVIRONMENT_BYTES if framework in GPU_SOFTWARE else CPU_ENVIRONMENT_BYTES
+
+
+def checkpoint_stall_seconds(checkpoint_bytes: int, write_bytes_per_second: float) -> float:
+    """How long training waits while a checkpoint is written. Infinite where nothing can be written."""
+    return checkpoint_bytes / write_bytes_per_second if write_bytes_per_second > 0 else inf
+
+
+def cold_load_seconds(model_file_bytes: int, read_bytes_per_second: float) -> float:
+    """How long a model takes from disk to memory the first time. Infinite where nothing can be read."""
+    return model_file_bytes / read_bytes_per_second if read_bytes_per_second > 0 else inf
 
 
 def _term(key: str, label: str, count: int, formula: str, source: str) -> Term:

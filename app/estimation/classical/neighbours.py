@@ -1,13 +1,15 @@
 """Nearest neighbours of scikit-learn 1.9.1."""
 
+from dataclasses import replace
+
 from app.estimation.classical.inputs import MODEL_OVERHEAD_BYTES, SKLEARN, fitted, float_copy
-from app.estimation.classical.plan import Plan, present, product
+from app.estimation.classical.plan import Plan, Step, present, product
 from app.estimation.classical.task import Task
 
 SOURCE = f"{SKLEARN}, neighbors"
 BRUTE_FROM_COLUMNS = 16  # neighbors/_base.py: algorithm="auto" searches exhaustively above 15 columns
-TREE_ROW_BYTES = 16  # row numbers, bounds of the nodes
-CLASS_ROW_BYTES = 24  # classes encoded as numbers
+TREE_ROW_BYTES = 21  # row numbers, bounds of the nodes, classes
+CLASS_ROW_BYTES = 40  # sorting the labels to number the classes
 
 
 def nearest_neighbours(task: Task) -> Plan:
@@ -34,7 +36,8 @@ def nearest_neighbours(task: Task) -> Plan:
     )
     classes = product("classes", "Encoded classes", SOURCE, rows=rows if task.classes > 1 else 0, bytes=CLASS_ROW_BYTES)
     file_bytes = MODEL_OVERHEAD_BYTES + rows * (task.columns * (8 + task.item_bytes) + 28)
-    return fitted("neighbours", task, present(classes), model=model, model_file_bytes=file_bytes)
+    plan = fitted("neighbours", task, (), model=model, model_file_bytes=file_bytes)
+    return replace(plan, steps=(Step(name="encode", transient=present(classes)), *plan.steps))
 
 
 def all_neighbour_lists(task: Task) -> Plan:

@@ -5,8 +5,8 @@ All figures: pandas 3.1.1, pyarrow 26.0.1, numpy 2.4.6 on Linux; measured, one f
 
 from dataclasses import dataclass, replace
 
-from app.estimation.classical.plan import Plan, Step, fullest, present, product
-from app.estimation.classical.task import INT32_LIMIT, Task
+from app.estimation.classical.plan import Step, present, product, total
+from app.estimation.classical.task import Task
 from app.estimation.ledger import Term
 from app.units import MB, MIB
 from app.workloads.classical import ColumnTypes
@@ -25,8 +25,8 @@ CSV_BYTES = {"float": 19.6, "int": 6.9, "category_text": CATEGORY_TEXT_CHARACTER
 PARQUET_BYTES = {"float": 10.0, "int": 6.7, "category_text": 1.3, "string": 17.8}
 CSV_TARGET_BYTES = 2
 
-# What stays with the process besides the data: modules loaded on first use, heap that small arrays left behind. 8 to 18 MB in 60 cases.
-SLACK_BYTES = 13 * MB
+# What stays with the process besides the data: modules loaded on first use, heap that temporaries left behind. Medians of 60 cases.
+LEAST_SLACK_BYTES, MOST_SLACK_BYTES, SLACK_SHARE = 2 * MB, 13 * MB, 0.2
 
 PARALLEL_FROM_BYTES = 5 * MIB  # pandas/io/parsers/readers.py, _PARALLEL_READ_MIN_BYTES
 PARALLEL_WORKERS = 2  # as measured; pandas takes up to six, which adds one chunk of 4 MB each
@@ -134,10 +134,12 @@ def _frame_dtype(task: Task) -> str:
 def _table(task: Task) -> Step:
     """A table that is in memory already, mapped from a file, or a frame of categories."""
     target = product("target", "Labels or target values", MEASURED, rows=task.rows if task.has_target else 0, bytes=TARGET_BYTES)
-    slack = product("slack", "Modules loaded on first use, heap left behind", "median of 60 measured cases", bytes=SLACK_BYTES)
     if task.workload.container == "memmap":
         return Step(name="open", retained=(*present(target), *_mapped(task)))
-    return Step(name="read", retained=present(*_values(task), target, slack))
+    values = _values(task)
+    slack = min(MOST_SLACK_BYTES, LEAST_SLACK_BYTES + SLACK_SHARE * total(values))
+    kept = product("slack", "Modules loaded on first use, heap left behind", "medians of 60 measured cases", bytes=slack)
+    return Step(name="read", retained=present(*values, target, kept))
 
 
 def _mapped(task: Task) -> tuple[Term, ...]:
@@ -275,12 +277,3 @@ PARQUET_POOL_BYTES = 20 * MB
 def numeric_bytes(frame: tuple[Term, ...]) -> int:
     """Bytes of a frame's blocks of numbers."""
     return sum(term.bytes for term in frame if term.key in ("frame_floats", "frame_integers"))
-
-
-def reading_plan(task: Task) -> Plan:
-    """A job that only reads: the data step is all of it."""
-    del task
-    return Plan(family="reading", steps=())
-
-
-__all__ = ["INT32_LIMIT", "columns_of", "data_step", "file_bytes", "frame_terms", "fullest", "numeric_bytes", "reading_plan"]

@@ -18,7 +18,7 @@ USUAL_WORDS = 100.0
 # where d is the share of single words. Measured on four lengths and three phrase lengths of Zipf-distributed text.
 HEAPS_FACTOR, HEAPS_EXPONENT, PHRASE_EXPONENT = 1.32, 0.776, 1.55
 # Distinct phrases of a whole collection of t words: factor x t^exponent, by number of words in the phrase.
-COLLECTION = {1: (44.0, 0.5), 2: (15.0, 0.7), 3: (3.8, 0.85)}
+COLLECTION = {1: (1.17, 0.77), 2: (15.0, 0.7), 3: (3.8, 0.85)}
 
 VOCABULARY = Spread(0.6, 2.0, "how many words and phrases differ depends on the text")
 

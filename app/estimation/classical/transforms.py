@@ -5,7 +5,7 @@ from dataclasses import replace
 from math import comb
 
 from app.estimation.classical.plan import Plan, Step, present, product
-from app.estimation.classical.reading import PANDAS, TARGET_BYTES, code_bytes, columns_of, frame_terms
+from app.estimation.classical.reading import PANDAS, TARGET_BYTES
 from app.estimation.classical.task import ITEM_BYTES, Task
 
 SKLEARN = "scikit-learn 1.9.1"
@@ -22,16 +22,6 @@ GROUP_BYTES_PER_ROW = 10
 GROUP_BYTES_PER_VALUE, GROUP_BYTES_PER_KEY = 32, 32  # sums, counts, compensation and result of each group; its hash entry
 
 Operation = Callable[[Task], tuple[Step, Task]]
-
-
-def table_bytes(task: Task) -> int:
-    """The table that goes through a step."""
-    return task.stored_values * task.stored_value_bytes
-
-
-def copy_of_table(task: Task, key: str, label: str, source: str) -> object:
-    """A full copy of the table."""
-    return product(key, label, source, rows=task.rows, values_per_row=task.values_per_row, bytes=task.stored_value_bytes)
 
 
 def split(task: Task) -> tuple[Step, Task]:
@@ -234,11 +224,6 @@ def groupby(task: Task) -> tuple[Step, Task]:
     return step, task.with_rows(groups)
 
 
-def selected_columns(task: Task) -> tuple[Step, Task]:
-    """The feature columns of a frame: pandas' copy on write makes it a view."""
-    return Step(name="select"), task
-
-
 def as_plan(operation: Operation, family: str) -> Callable[[Task], Plan]:
     """An operation as an algorithm of its own."""
 
@@ -247,6 +232,3 @@ def as_plan(operation: Operation, family: str) -> Callable[[Task], Plan]:
 
     plan.__doc__ = operation.__doc__
     return plan
-
-
-__all__ = ["code_bytes", "columns_of", "frame_terms"]

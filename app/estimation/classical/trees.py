@@ -7,18 +7,21 @@ from app.estimation.classical.inputs import SKLEARN, fitted
 from app.estimation.classical.plan import Plan, Spread, product
 from app.estimation.classical.task import Task
 from app.estimation.ledger import Term
+from app.units import MB
 
 NODE_BYTES = 64  # tree/_tree.pxd, struct Node
 VALUE_BYTES = 8  # one float64 for each class or output of a node
 FLOAT32_BYTES = 4
 NODE_SOURCE = f"{SKLEARN}, tree/_tree.pxd: Node 64 B, values 8 B a class"
 GROWING = 0.8  # arrays double while a tree grows and are cut to size at the end; measured on five regressors
-HEAP_WASTE = 0.08  # between the arrays of many trees; 5 to 17 % in fourteen forests
+HEAP_WASTE, HEAP_WASTE_LARGE = 0.11, 0.02  # between the arrays of many trees; medians of fourteen forests of small and large trees
+LARGE_TREE_BYTES = 4 * MB
 
 UNIQUE_SHARE = 0.632  # of the rows that a bootstrap sample of the same size holds, 1 - 1/e
 USUAL_NOISE = 0.5  # standard deviation of the label noise over that of the signal: 15 % wrong labels for two classes
 MOST_DEPTH = 60  # beyond this 2^depth says nothing
 GROWTH_PER_LEVEL, GROWTH_FACTOR, GROWTH_EXPONENT = 1.89, 1.07, 0.65  # leaves of classifiers cut at depths 8 to 18
+REGRESSION_EXPONENT = 0.7  # leaves of regressors cut at depths 10 to 18, where every level doubles them at first
 LEAF_FILL = 1.25  # rows of a leaf over min_samples_leaf
 SPLIT_FILL = 3  # min_samples_split acts like a third of itself as min_samples_leaf
 
@@ -82,9 +85,13 @@ def _limited_by_depth(task: Task, count: float) -> float:
     if depth == MOST_DEPTH:
         return count
     if task.classes == 1:
-        return min(count, math.pow(2, depth))
-    most = GROWTH_FACTOR * math.pow(GROWTH_PER_LEVEL, depth)
-    return math.pow(math.pow(most, -GROWTH_EXPONENT) + math.pow(count, -GROWTH_EXPONENT), -1 / GROWTH_EXPONENT)
+        return _smaller(math.pow(2, depth), count, REGRESSION_EXPONENT)
+    return _smaller(GROWTH_FACTOR * math.pow(GROWTH_PER_LEVEL, depth), count, GROWTH_EXPONENT)
+
+
+def _smaller(first: float, second: float, exponent: float) -> float:
+    """A smooth minimum: the less of both, and less still where they are alike."""
+    return math.pow(math.pow(first, -exponent) + math.pow(second, -exponent), -1 / exponent)
 
 
 def forest(grower: Grower, task: Task) -> Plan:
@@ -95,11 +102,10 @@ def forest(grower: Grower, task: Task) -> Plan:
     trees, node = task.count("n_estimators", grower.trees), NODE_BYTES + VALUE_BYTES * task.classes
     nodes = 2 * leaves(task, grower) - 1
     workers = min(task.jobs, trees)
+    waste = HEAP_WASTE if nodes * node < LARGE_TREE_BYTES else HEAP_WASTE_LARGE
     model = (
         product("tree_nodes", "Nodes of all trees", NODE_SOURCE, trees=trees, nodes=nodes, bytes=node),
-        product(
-            "tree_heap", "Heap between the trees", "measured on fourteen forests", share=HEAP_WASTE, trees=trees, nodes=nodes, bytes=node
-        ),
+        product("tree_heap", "Heap between the trees", "measured on fourteen forests", share=waste, trees=trees, nodes=nodes, bytes=node),
     )
     fit = (
         *single_precision(task),
@@ -112,7 +118,7 @@ def forest(grower: Grower, task: Task) -> Plan:
             nodes=nodes,
             bytes=node,
         ),
-        _row_vectors(task, workers),
+        _row_vectors(task, workers) if grower.trees > 1 else _tree_vectors(task),
     )
     predict = (
         product(
@@ -172,6 +178,10 @@ def _row_vectors(task: Task, workers: int) -> Term:
         rows=task.rows,
         bytes=shared + own * workers,
     )
+
+
+def _tree_vectors(task: Task) -> Term:
+    return product("row_vectors", "Sample indices and sorted values", f"{SKLEARN}, tree/_splitter.pyx", rows=task.rows, bytes=16)
 
 
 def isolation_forest(task: Task) -> Plan:

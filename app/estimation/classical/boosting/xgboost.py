@@ -22,7 +22,7 @@ RUNTIME_BYTES = 8 * MB
 TREE_NODE_BYTES = 76
 LEAF_NODES = 2.5  # histograms for each leaf when growing by loss: every node has one; one case
 SKETCH_FACTOR, SKETCH_ENTRY_BYTES = 8, 16  # common/quantile.h, kFactor and Entry
-SKETCH_FIXED_LEVELS = 4  # input queue, buffer of merges
+SKETCH_LEVELS, SKETCH_BUFFERS = 1.7, 1.2  # summaries for each level, and the input queue; fitted on sketches of one to seven levels
 EXACT_BYTES = 8  # sorted columns of tree_method="exact"
 LABEL_BYTES = 8
 
@@ -92,7 +92,7 @@ def sketch_bytes_per_column(values: int, bins: int) -> int:
     while 2**level * limit < values:
         level += 1
         limit = min(values, level * precision + 1)
-    return (level + SKETCH_FIXED_LEVELS) * limit * SKETCH_ENTRY_BYTES
+    return round((SKETCH_LEVELS * level + SKETCH_BUFFERS) * limit * SKETCH_ENTRY_BYTES)
 
 
 def _sketching(task: Task) -> tuple[Term, ...]:
