@@ -44,8 +44,10 @@ class DecoderSpec:
     windows: tuple[int | None, ...] = ()
     rotary_size: int | None = None  # components of a head that are turned; None: all
     rotation_by_window: bool = False  # layers with a window turn by other angles
+    embedding_dropout: float = 0.0
     attention_dropout: float = 0.0
     residual_dropout: float = 0.0
+    head_bias: bool = False
     norm: Callable[[int], Layer] = RMSNorm
     scaled_embeddings: bool = False
     capped_attention: bool = False
@@ -158,7 +160,7 @@ class Decoder(LanguageModel):
     family: ClassVar[str] = "decoder"
 
     def __init__(self, spec: DecoderSpec, options: Options, block: Callable[[DecoderSpec, Options, int], Module] = DecoderBlock) -> None:
-        super().__init__(spec.vocabulary, spec.hidden, tied=spec.tied, options=options)
+        super().__init__(spec.vocabulary, spec.hidden, tied=spec.tied, options=options, bias=spec.head_bias)
         self.spec = spec
         self.embed_tokens = Embedding(spec.vocabulary, spec.hidden)
         self.layers = Blocks(block_kinds(spec.layers, options, self.kind), lambda layer: block(spec, options, layer))
@@ -179,7 +181,7 @@ class Decoder(LanguageModel):
 
     def _embedded(self, tokens: Tensor) -> Tensor:
         embedded = self.embed_tokens(tokens)
-        return op.scaled(embedded) if self.spec.scaled_embeddings else embedded
+        return op.dropout(op.scaled(embedded) if self.spec.scaled_embeddings else embedded, self.spec.embedding_dropout)
 
     def _turns(self, x: Tensor) -> Turns:
         size, kinds = self.turned_size(), window_kinds(self.spec.windows)

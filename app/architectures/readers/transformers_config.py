@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from app.architectures.network import Network, Options
-from app.architectures.readers import encoder_decoders, encoders, gpt, llama, mixtures
+from app.architectures.readers import encoder_decoders, encoders, gpt, llama, mixtures, parallel_decoders
 
 Config = Mapping[str, Any]
 Builder = Callable[[Config, Options], Network]
@@ -24,6 +24,7 @@ BUILDERS: dict[str, Builder] = {
     "gpt2": gpt.gpt2,
     "gpt_oss": mixtures.gpt_oss,
     "gpt_neox": gpt.gpt_neox,
+    "gptj": parallel_decoders.gptj,
     "llama": llama.llama,
     "mbart": encoder_decoders.mbart,
     "mistral": llama.mistral,
@@ -32,12 +33,14 @@ BUILDERS: dict[str, Builder] = {
     "mt5": encoder_decoders.t5,
     "olmo2": llama.olmo2,
     "opt": gpt.opt,
+    "phi": parallel_decoders.phi,
     "phi3": llama.phi3,
     "qwen2": llama.qwen2,
     "qwen2_moe": mixtures.qwen2_moe,
     "qwen3": llama.qwen3,
     "qwen3_moe": mixtures.qwen3_moe,
     "roberta": encoders.roberta,
+    "stablelm": parallel_decoders.stablelm,
     "t5": encoder_decoders.t5,
     "whisper": encoder_decoders.whisper,
     "xlm-roberta": encoders.roberta,

@@ -1,0 +1,100 @@
+"""Decoders whose attention and feed-forward parts work side by side on one normed stream: Phi, StableLM, GPT-J, Falcon.
+
+Source: modeling_phi.py, modeling_stablelm.py, modeling_gptj.py, modeling_falcon.py (transformers 5.23).
+"""
+
+from collections.abc import Callable
+
+from app.architectures.activations import activate
+from app.architectures.attention import Attend, Attended, Masks
+from app.architectures.cache import KvCache
+from app.architectures.decoder import Attention, DecoderSpec, Layer, heads_of
+from app.architectures.network import Options
+from app.architectures.positions import Turns
+from app.tape import operators as op
+from app.tape.dtypes import FP32
+from app.tape.modules import Linear, Module
+from app.tape.tensor import Parameter, Tensor
+
+
+class PlainFeedForward(Module):
+    """Two projections with an activation between them."""
+
+    def __init__(self, spec: DecoderSpec) -> None:
+        self.activation = spec.activation
+        self.fc1 = Linear(spec.hidden, spec.feed_forward, bias=spec.feed_forward_bias)
+        self.fc2 = Linear(spec.feed_forward, spec.hidden, bias=spec.feed_forward_bias)
+
+    def __call__(self, x: Tensor) -> Tensor:
+        hidden = self.fc1(x)
+        hidden = activate(hidden, self.activation)
+        return self.fc2(hidden)
+
+
+class ParallelBlock(Module):
+    """Attention and feed-forward on the same normed stream, both added to it."""
+
+    def __init__(
+        self,
+        spec: DecoderSpec,
+        options: Options,
+        layer: int,
+        attention: Callable[[DecoderSpec, Options, int], Callable[..., Attended]],
+        feed_forward: Callable[[DecoderSpec], Layer],
+    ) -> None:
+        self.dropout = spec.residual_dropout
+        self.input_layernorm = spec.norm(spec.hidden)
+        self.self_attn = attention(spec, options, layer)
+        self.mlp = feed_forward(spec)
+
+    def __call__(self, x: Tensor, turns: Turns, masks: Masks, cache: KvCache | None) -> Tensor:
+        residual = x
+        x = self.input_layernorm(x)
+        attended, _ = self.self_attn(x, turns, masks, cache)
+        attended = op.dropout(attended, self.dropout)
+        forwarded = op.dropout(self.mlp(x), self.dropout)
+        return op.add(op.add(attended, forwarded), residual)
+
+
+class PartialAttention(Attention):
+    """Attention that turns only part of each head; a copy joins it to the rest."""
+
+    def __init__(self, spec: DecoderSpec, options: Options, layer: int) -> None:
+        super().__init__(spec, options, layer)
+        self.attend = Attend(implementation=options.attention, dropout=spec.attention_dropout, heads_first=True)
+
+    def __call__(self, x: Tensor, turns: Turns, masks: Masks, cache: KvCache | None) -> Attended:
+        size, turn = self.spec.head_size, turns[self.window]
+        query, key, value = heads_of(self.q_proj(x), size), heads_of(self.k_proj(x), size), heads_of(self.v_proj(x), size)
+        query, key = op.partial_rotary_embedding(query, *turn), op.partial_rotary_embedding(key, *turn)
+        if cache is not None:
+            key, value = cache.update(self.layer, key, value, self.window)
+        out, weights = self.attend(query, key, value, masks[self.window])
+        return self.o_proj(out.flatten(2)), weights
+
+
+class FloatScoreAttention(Attention):
+    """GPT-J's attention, always written out: scores from fp32 copies of queries and keys."""
+
+    def __init__(self, spec: DecoderSpec, options: Options, layer: int, positions: int) -> None:
+        super().__init__(spec, options, layer)
+        self.embed_positions = Parameter(positions, spec.rotary_size or spec.head_size, buffer=True)
+
+    def __call__(self, x: Tensor, turns: Turns, masks: Masks, cache: KvCache | None) -> Attended:
+        size, turn = self.spec.head_size, turns[self.window]
+        query, key, value = heads_of(self.q_proj(x), size), heads_of(self.k_proj(x), size), heads_of(self.v_proj(x), size)
+        query, key = op.partial_rotary_embedding(query, *turn), op.partial_rotary_embedding(key, *turn)
+        if cache is not None:
+            key, value = cache.update(self.layer, key, value, self.window)
+        out, weights = self._attended(query, key, value, masks[self.window])
+        return self.o_proj(out.flatten(2)), weights
+
+    def _attended(self, query: Tensor, key: Tensor, value: Tensor, mask: Tensor | None) -> Attended:
+        query, key = op.cast(query, FP32), op.cast(key, FP32)
+        scores = op.attention_scores(query, key)
+        if mask is not None:
+            scores = op.add(scores, mask)
+        weights = op.softmax(scores)
+        weights = op.cast(weights, value.dtype)
+        weights = op.dropout(weights, self.spec.attention_dropout)
+        return op.attended_values(weights, value), weights
