@@ -6,7 +6,7 @@ from functools import cached_property
 from app.estimation.estimate import Compute, Estimate, HostMemory, Storage
 from app.estimation.host_memory import HostJob, deep_learning_host_memory
 from app.estimation.inference import PreparedInference
-from app.estimation.job import Job, feasible_or_smallest
+from app.estimation.job import Job, Needs, wrong_count
 from app.estimation.speed import InferencePass, inference_speed
 from app.estimation.storage import StorageJob, storage_need
 from app.estimation.strategies import inference_strategies
@@ -26,6 +26,8 @@ class InferenceJob(Job):
     def __init__(self, workload: InferenceWorkload) -> None:
         self.workload = workload
         self.prepared = PreparedInference(workload)
+        self._needs = Needs(self.prepared.gpu_memory)
+        self._host: dict[int, int] = {}
 
     @property
     def needs_gpu(self) -> bool:
@@ -58,6 +60,11 @@ class InferenceJob(Job):
             return Compute(flops_per_step=prepared.passes[0].flops, tokens_or_samples_per_step=prepared.inputs.batch)
         tokens = prepared.inputs.batch * prepared.inputs.sequence
         return Compute(flops_per_step=MULTIPLY_ADD * prepared.parameters.active * tokens, tokens_or_samples_per_step=tokens)
+
+    def _host_bytes(self, processes: int) -> int:
+        if processes not in self._host:
+            self._host[processes] = self.host_memory(Sharding(gpus=processes, tensor=processes)).required_bytes
+        return self._host[processes]
 
     def host_memory(self, spread: Sharding) -> HostMemory:
         """System RAM: the runtime's process, loading, and all of the model where there is no GPU."""
@@ -101,17 +108,18 @@ class InferenceJob(Job):
             return unsupported
         runtime, heads = self.prepared.runtime, self.prepared.network.widths()[2]
         strategies = inference_strategies(self.workload.parallelism, quantity, runtime.splits_by, heads)
-        return feasible_or_smallest((self._placement(gpu, spread) for spread in strategies), gpu, quantity)
+        spread = self._needs.first_fitting(strategies, gpu)
+        return self._placement(gpu, spread) if spread else wrong_count(quantity)
 
     def _placement(self, gpu: Gpu, spread: Sharding) -> Placement:
-        memory = self.prepared.gpu_memory(spread, gpu)
+        need = self._needs.of(spread, gpu)
         return Placement(
             sharding=spread,
-            gpu_bytes=memory.required_bytes,
-            gpu_bytes_high=memory.interval.high_bytes,
-            host_bytes=self.host_memory(spread).required_bytes,
+            gpu_bytes=need.required,
+            gpu_bytes_high=need.high,
+            host_bytes=self._host_bytes(spread.gpus if spread.tensor > 1 else 1),
             read_bytes_per_second=0,
-            speed=self.speed(gpu, spread),
+            speed=self.speed(gpu, spread) if need.required <= gpu.visible_bytes else Speed(),
         )
 
     def _on_processor(self) -> Placement:

@@ -1,10 +1,11 @@
 """What every prepared job offers: an estimate, disks, and placements. It satisfies app.placement.Demand."""
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
+from typing import NamedTuple
 
-from app.estimation.estimate import Estimate
+from app.estimation.estimate import Estimate, GpuMemory
 from app.hardware import Gpu
-from app.placement import Placement, Speed, Unplaceable
+from app.placement import Placement, Sharding, Speed, Unplaceable
 
 
 class Job:
@@ -39,12 +40,38 @@ class Job:
         return placement.speed if isinstance(placement, Placement) else Speed()
 
 
-def feasible_or_smallest(placements: Iterable[Placement], gpu: Gpu, quantity: int) -> Placement | Unplaceable:
-    """The first placement that fits the card; else the one that needs least, so that the shortfall can be told."""
-    smallest: Placement | None = None
-    for placement in placements:
-        if placement.gpu_bytes <= gpu.visible_bytes:
-            return placement
-        if smallest is None or placement.gpu_bytes < smallest.gpu_bytes:
-            smallest = placement
-    return smallest or Unplaceable(reason=f"the request fixes another number of GPUs than {quantity}", code="gpu_count")
+class Need(NamedTuple):
+    """Bytes of the fullest GPU: what it must have, and the upper end of the interval."""
+
+    required: int
+    high: int
+
+
+class Needs:
+    """Needs of a job by sharding and kind of GPU, each computed once: cards of one architecture differ only in what they have."""
+
+    def __init__(self, memory: Callable[[Sharding, Gpu], GpuMemory]) -> None:
+        self._memory = memory
+        self._known: dict[tuple[Sharding, str, str], Need] = {}
+
+    def of(self, spread: Sharding, gpu: Gpu) -> Need:
+        """The need on such a GPU."""
+        key = (spread, gpu.vendor, gpu.architecture)
+        if key not in self._known:
+            memory = self._memory(spread, gpu)
+            self._known[key] = Need(memory.required_bytes, memory.interval.high_bytes)
+        return self._known[key]
+
+    def first_fitting(self, strategies: Iterable[Sharding], gpu: Gpu) -> Sharding | None:
+        """The first strategy that fits the card; else the one that needs least, so that the shortfall can be told; None without any."""
+        tried: list[Sharding] = []
+        for spread in strategies:
+            if self.of(spread, gpu).required <= gpu.visible_bytes:
+                return spread
+            tried.append(spread)
+        return min(tried, key=lambda spread: self.of(spread, gpu).required, default=None)
+
+
+def wrong_count(quantity: int) -> Unplaceable:
+    """What is said where the request fixes its own number of GPUs."""
+    return Unplaceable(reason=f"the request fixes another number of GPUs than {quantity}", code="gpu_count")

@@ -5,7 +5,7 @@ from functools import cached_property
 from app.estimation.checkpoints import checkpoint_bytes
 from app.estimation.estimate import Compute, Estimate, HostMemory, Storage
 from app.estimation.host_memory import HostJob, deep_learning_host_memory
-from app.estimation.job import Job, feasible_or_smallest
+from app.estimation.job import Job, Needs, wrong_count
 from app.estimation.prepared_network import DEFAULT_IMAGE
 from app.estimation.sharding import offloaded_bytes
 from app.estimation.speed import DataFeed, TrainingPass, training_speed
@@ -29,6 +29,8 @@ class TrainingJob(Job):
     def __init__(self, workload: TrainingWorkload) -> None:
         self.workload = workload
         self.traced = TracedTraining(workload)
+        self._needs = Needs(self.traced.gpu_memory)
+        self._host: dict[Sharding, int] = {}
 
     @property
     def needs_gpu(self) -> bool:
@@ -122,21 +124,26 @@ class TrainingJob(Job):
         unsupported = training_unsupported(self.workload, gpu)
         if unsupported:
             return unsupported
-        strategies = training_strategies(self.workload, quantity)
-        return feasible_or_smallest((self._placement(gpu, spread) for spread in strategies), gpu, quantity)
+        spread = self._needs.first_fitting(training_strategies(self.workload, quantity), gpu)
+        return self._placement(gpu, spread) if spread else wrong_count(quantity)
 
     def _placement(self, gpu: Gpu, spread: Sharding) -> Placement:
-        memory = self.traced.gpu_memory(spread, gpu)
-        speed = self.speed(gpu, spread)
+        need = self._needs.of(spread, gpu)
+        speed = self.speed(gpu, spread) if need.required <= gpu.visible_bytes else Speed()
         return Placement(
             sharding=spread,
-            gpu_bytes=memory.required_bytes,
-            gpu_bytes_high=memory.interval.high_bytes,
-            host_bytes=self.host_memory(spread).required_bytes,
+            gpu_bytes=need.required,
+            gpu_bytes_high=need.high,
+            host_bytes=self._host_bytes(spread),
             read_bytes_per_second=self._read_rate(speed),
             speed=speed,
             findings=training_cautions(gpu),
         )
+
+    def _host_bytes(self, spread: Sharding) -> int:
+        if spread not in self._host:
+            self._host[spread] = self.host_memory(spread).required_bytes
+        return self._host[spread]
 
     def _read_rate(self, speed: Speed) -> int:
         samples = speed.samples_or_tokens_per_second or 0.0

@@ -7,6 +7,7 @@ Equal blocks are run a few times and written down once for all of them: a *segme
 from collections import defaultdict
 from dataclasses import dataclass, field
 from enum import IntEnum
+from operator import add
 
 from app.tape.dtypes import DType
 from app.units import round_up
@@ -166,10 +167,10 @@ class _Replay:
         remaining = segment.times - 1
         if remaining <= 0:
             return
+        later = [remaining * delta for delta in change]
         for moment in first:
-            last = tuple(count + remaining * delta for count, delta in zip(moment.bytes_by_category, change, strict=True))
-            self.moments.append(Moment(moment.phase, last))
-        self.live = [count + remaining * delta for count, delta in zip(self.live, change, strict=True)]
+            self.moments.append(Moment(moment.phase, tuple(map(add, moment.bytes_by_category, later))))
+        self.live = list(map(add, self.live, later))
 
     def _walk(self, start: int, end: int) -> list[Moment]:
         deltas, categories, live = self.record.deltas, self.record.categories, self.live
