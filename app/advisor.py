@@ -80,7 +80,7 @@ def advise(request: AdviceRequest, catalogue: Catalogue, *, today: date, estimat
     """
     job = Remembered(estimator(request.workload))
     found = recommend(job, request.limits, catalogue)
-    cheapest = found.picks[0].machine if found.picks else None
+    cheapest = found.ladder[0].machine if found.ladder else None
     return Advice(
         estimate=job.estimate, recommendation=found,
         levers=_levers(job, request, catalogue, estimator, in_reach=bool(found.picks)),

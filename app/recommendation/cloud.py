@@ -31,23 +31,24 @@ def rentals(demand: Demand, limits: Limits, catalogue: Catalogue, machine: Machi
     """The cheapest offers per hour on which the job runs, one of each provider, GPU and count; empty where none are wanted."""
     if not limits.include_cloud or not demand.needs_gpu:
         return ()
-    found = sorted(_fitting(demand, limits, catalogue, machine), key=lambda rental: (rental.hourly.minor, rental.offer.id))
-    cheapest_of_each = {(rental.offer.provider, rental.gpu.id, rental.offer.gpu_quantity): rental for rental in reversed(found)}
-    return tuple(sorted(cheapest_of_each.values(), key=lambda rental: (rental.hourly.minor, rental.offer.id))[:OFFERS_SHOWN])
+    found: dict[tuple[str, str, int], Rental] = {}
+    for hourly, offer, gpu, price in sorted(_wanted(limits, catalogue), key=lambda row: (row[0].minor, row[1].id)):
+        key = (offer.provider, gpu.id, offer.gpu_quantity)
+        placed = place_on_some(demand, gpu, offer.gpu_quantity) if key not in found else None
+        if isinstance(placed, Placement) and _fits(offer, gpu, placed):
+            hours = _break_even(machine, hourly)
+            found[key] = Rental(offer=offer, gpu=gpu, hourly=hourly, price=price, placement=placed, break_even_hours=hours)
+        if len(found) == OFFERS_SHOWN:
+            break
+    return tuple(found.values())
 
 
-def _fitting(demand: Demand, limits: Limits, catalogue: Catalogue, machine: Machine | None) -> Iterator[Rental]:
+def _wanted(limits: Limits, catalogue: Catalogue) -> Iterator[tuple[Money, CloudOffer, Gpu, Price]]:
     for offer in catalogue.cloud.values():
         gpu = catalogue.gpus.get(offer.gpu)
         price = min(offer.prices, key=lambda price: (price.condition, price.source), default=None)
-        if gpu is None or price is None or not offer.active or not accepted(gpu, limits) or offer.gpu_quantity > limits.max_gpus:
-            continue
-        placed = place_on_some(demand, gpu, offer.gpu_quantity)
-        if isinstance(placed, Placement) and _fits(offer, gpu, placed):
-            hourly = catalogue.rates.convert(price.money, limits.answer_currency)
-            yield Rental(
-                offer=offer, gpu=gpu, hourly=hourly, price=price, placement=placed, break_even_hours=_break_even(machine, hourly)
-            )  # fmt: skip
+        if gpu and price and offer.active and accepted(gpu, limits) and offer.gpu_quantity <= limits.max_gpus:
+            yield catalogue.rates.convert(price.money, limits.answer_currency), offer, gpu, price
 
 
 def _fits(offer: CloudOffer, gpu: Gpu, placed: Placement) -> bool:

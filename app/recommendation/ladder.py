@@ -7,6 +7,8 @@ from app.recommendation.bill import Bills
 from app.recommendation.search import Candidate
 from app.workloads.limits import Objective
 
+ENOUGH_HEADROOM = 0.5  # with half of the memory free a job of twice the size fits; more of it is not a better answer to this one
+
 
 def _speed(one: Candidate) -> float:
     return one.speed
@@ -14,6 +16,10 @@ def _speed(one: Candidate) -> float:
 
 def _headroom(one: Candidate) -> float:
     return one.headroom
+
+
+def _useful_headroom(one: Candidate) -> float:
+    return min(one.headroom, ENOUGH_HEADROOM)
 
 
 def _nothing(_: Candidate) -> float:
@@ -28,10 +34,10 @@ _GAIN: Mapping[Objective, Callable[[Candidate], float]] = {
 
 def budget_ladder(objective: Objective, frontier: Sequence[Candidate], bills: Bills) -> tuple[Step, ...]:
     """The machines that are in turn the best by the objective as the budget grows. `frontier` is that of all machines, whatever they cost,
-    cheapest first. Where no speed is known, the free memory is what grows."""
+    cheapest first. Where no speed is known, the free memory is what grows, up to half of it."""
     gain = _GAIN[objective]
     if gain is _speed and not any(one.speed for one in frontier):
-        gain = _headroom
+        gain = _useful_headroom
     return tuple(Step(budget=machine.total, machine=machine) for machine in map(bills.machine, _rungs(frontier, gain)))
 
 

@@ -19,19 +19,15 @@ def near_misses(exploration: Exploration, frontier: Sequence[Candidate], bills: 
 
 
 def _over_budget(exploration: Exploration, frontier: Sequence[Candidate], bills: Bills) -> NearMiss | None:
-    above = next((one for one in frontier if one.cost > exploration.budget), None)
-    if above is None:
+    """The cheapest that is faster than everything inside the budget; where speeds are not known, the cheapest with more memory free."""
+    above = [one for one in frontier if one.cost > exploration.budget]
+    fastest = max((one.speed for one in frontier if one.cost <= exploration.budget), default=0.0)
+    if not above:
         return None
-    more = Money(int(above.cost - exploration.budget), exploration.market.currency)
-    cheaper = [one for one in frontier if one.cost <= exploration.budget]
-    return NearMiss(machine=bills.machine(above), reason=f"it costs {more} more than the budget{_gain(above, cheaper)}")
-
-
-def _gain(above: Candidate, cheaper: Sequence[Candidate]) -> str:
-    fastest = max((one.speed for one in cheaper), default=0.0)
-    if fastest and above.speed > fastest:
-        return f" and is {above.speed / fastest:.2g} times as fast as the fastest inside it"
-    return " and has more memory free" if cheaper else ""
+    nearest = next((one for one in above if one.speed > fastest), above[0])
+    more = Money(int(nearest.cost - exploration.budget), exploration.market.currency)
+    gain = f" and is {nearest.speed / fastest:.2g} times as fast as the fastest inside it" if nearest.speed > fastest > 0 else ""
+    return NearMiss(machine=bills.machine(nearest), reason=f"it costs {more} more than the budget{gain}")
 
 
 def _short_of_memory(exploration: Exploration, frontier: Sequence[Candidate], bills: Bills) -> NearMiss | None:

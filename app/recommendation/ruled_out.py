@@ -65,6 +65,8 @@ def _unwanted_gpu(gpu: Gpu, limits: Limits) -> Finding | None:
 
 def _gpu_does_not_run_it(gpu: Gpu, alone: Exploration) -> Finding | None:
     loads = alone.loads
+    if not alone.demand.needs_gpu:
+        return _blocker("no-gpu-needed", "the job runs on the processor and does not use a GPU")
     if any(load.choice.gpu for load in loads.fitting):
         return None
     if loads.short:

@@ -80,7 +80,8 @@ def _too_dear(part: Part, with_part: Sequence[Candidate], pick: Candidate | None
     message = f"the cheapest machine with {part.name} costs {total}{_over(least, alone)}"
     if prices and max(prices) > 0:
         price = Money(max(prices), alone.market.currency)
-        return _note("price", f"{message}; at {price} or less it would be the pick", f"wait for {price}, or raise the budget")
+        whole = f" for {least.rest.site.platform.name}" if least.load.choice.site and isinstance(part, Gpu) else ""
+        return _note("price", f"{message}; at {price} or less{whole} it would be the pick", f"wait for {price}, or raise the budget")
     return _note("outdone", f"{message}; {_outdone(alone.limits.objective, with_part, pick)}", "choose another objective to favour it")
 
 
