@@ -1,5 +1,77 @@
 """diffusers' config.json, by its _class_name."""
 
-from app.architectures.readers.transformers_config import Builder
+from collections.abc import Collection
+from typing import Any
 
-BUILDERS: dict[str, Builder] = {}
+from app.architectures.diffusion_unet import DiffusionUNet, DiffusionUNetSpec, Level
+from app.architectures.network import Network, Options
+from app.architectures.readers.fields import LARGEST_SIZE, flag, integer
+from app.architectures.readers.transformers_config import Builder, Config
+from app.workloads.fields import invalid_field
+
+MOST_LEVELS = 12
+_CROSSING = {"CrossAttnDownBlock2D": True, "DownBlock2D": False, "CrossAttnUpBlock2D": True, "UpBlock2D": False}
+_MIDDLE = {"UNetMidBlock2DCrossAttn": True, None: False}
+
+
+def _unet(config: Config, options: Options) -> Network:
+    return DiffusionUNet(unet_spec(config), options)
+
+
+def unet_spec(config: Config) -> DiffusionUNetSpec:
+    """Hyper-parameters of a UNet2DConditionModel. Raises InvalidInput for kinds of blocks that are not known here."""
+    middle = config.get("mid_block_type", "UNetMidBlock2DCrossAttn")
+    if middle not in _MIDDLE:
+        raise invalid_field("model.config.mid_block_type", "must be UNetMidBlock2DCrossAttn or null")
+    down = _choices(config, "down_block_types", ("CrossAttnDownBlock2D", "DownBlock2D"))
+    text_time = config.get("addition_embed_type") == "text_time"
+    return DiffusionUNetSpec(
+        levels=_levels(config, down),
+        context=_per_level(config, "cross_attention_dim", len(down), default=1280),
+        middle=_MIDDLE[middle],
+        in_channels=integer(config, "in_channels", default=4),
+        out_channels=integer(config, "out_channels", default=4),
+        groups=integer(config, "norm_num_groups", default=32),
+        linear_projection=flag(config, "use_linear_projection", False),
+        added=integer(config, "projection_class_embeddings_input_dim") if text_time else None,
+        latent=integer(config, "sample_size", default=64),
+    )
+
+
+def _levels(config: Config, down: list[str]) -> tuple[Level, ...]:
+    up = _choices(config, "up_block_types", ("CrossAttnUpBlock2D", "UpBlock2D"))
+    heads_field = "num_attention_heads" if config.get("num_attention_heads") else "attention_head_dim"
+    count = len(down)
+    if len(up) != count:
+        raise invalid_field("model.config.up_block_types", f"must name {count} blocks, as many as down_block_types")
+    levels = zip(
+        _per_level(config, "block_out_channels", count),
+        _per_level(config, "layers_per_block", count, default=2),
+        _per_level(config, heads_field, count, default=8),
+        _per_level(config, "transformer_layers_per_block", count, default=1),
+        (_CROSSING[name] for name in down),
+        (_CROSSING[name] for name in reversed(up)),
+        strict=True,
+    )
+    return tuple(Level(*level) for level in levels)
+
+
+def _choices(config: Config, name: str, allowed: Collection[str]) -> list[str]:
+    """A list of names, each one of those allowed."""
+    given = config.get(name)
+    if not isinstance(given, (list, tuple)) or not 1 <= len(given) <= MOST_LEVELS or not all(entry in allowed for entry in given):
+        raise invalid_field(f"model.config.{name}", f"must be a list of {' or '.join(allowed)}, at most {MOST_LEVELS}")
+    return list(given)
+
+
+def _per_level(config: Config, name: str, count: int, default: int | None = None) -> tuple[int, ...]:
+    """A number for every level: a list of as many, or one number for all."""
+    given: Any = config.get(name)
+    if not isinstance(given, (list, tuple)):
+        return (integer(config, name, default=default),) * count
+    if len(given) != count or not all(type(entry) is int and 1 <= entry <= LARGEST_SIZE for entry in given):
+        raise invalid_field(f"model.config.{name}", f"must be a list of {count} whole numbers, one for each block of down_block_types")
+    return tuple(given)
+
+
+BUILDERS: dict[str, Builder] = {"UNet2DConditionModel": _unet}
