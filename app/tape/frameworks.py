@@ -100,6 +100,7 @@ KERAS_XLA = ExecutionRule(
     writing=Writing.FOR_PRODUCTS,
     kept={
         "relu": Kept(source=True),
+        "tanh": Kept(result=True),
         "softmax": Kept(source=True),
         "gelu": Kept(source=True, inner=1, inner_fp32=True),
         "gelu_tanh": Kept(source=True, inner=1, inner_fp32=True),

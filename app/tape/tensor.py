@@ -50,26 +50,33 @@ class Storage:
 
 
 class Deferred(Storage):
-    """The result of an element-wise operator that takes no memory until somebody needs it written; until then it keeps its sources."""
+    """The result of an operator that takes no memory until somebody needs it written; until then it keeps its sources.
 
-    __slots__ = ("sources",)
+    `in_place`: it is then written over a source that nobody else needs.
+    """
 
-    def __init__(self, record: Recorder, count: int, category: Category, sources: tuple[Storage, ...]) -> None:
+    __slots__ = ("in_place", "sources")
+
+    def __init__(self, record: Recorder, count: int, category: Category, sources: tuple[Storage, ...], *, in_place: bool) -> None:
         self.record = record
         self.bytes = rounded(count)
         self.category = category
         self.times = 1
         self.sources: tuple[Storage, ...] | None = sources
+        self.in_place = in_place
 
     def __del__(self) -> None:
         if self.sources is None:
             super().__del__()
 
     def write(self) -> None:
-        """Takes memory, in the place of a source that nobody else needs."""
-        if self.sources is not None:
+        """Takes memory and lets go of the sources."""
+        if self.sources is None:
+            return
+        if self.in_place:
             self.sources = None
-            self.record.allocated(self.bytes, self.category)
+        self.record.allocated(self.bytes, self.category)
+        self.sources = None
 
     def becomes(self, category: Category) -> None:
         """Written, and held for another purpose."""
@@ -82,6 +89,12 @@ class Deferred(Storage):
         for source in self.sources or ():
             found |= source.roots() if isinstance(source, Deferred) and source.sources is not None else {source}
         return found
+
+    def is_prologue(self) -> bool:
+        """Whether a matrix product can work the result out as it loads it: from one large tensor, element by element."""
+        if self.sources is None or not self.in_place or _large(self.roots(), self.bytes) > 1:
+            return False
+        return all(source.sources is None or source.in_place for source in self.sources if isinstance(source, Deferred))
 
 
 class Tape:
@@ -120,10 +133,13 @@ class Tape:
         of_vocabulary = record.vocabulary is not None and len(shape) > 1 and shape[-1] == record.vocabulary
         return Category.LOGITS if of_vocabulary else _CATEGORY_OF_PHASE[record.phase]
 
-    def elementwise(self, shape: Shape, dtype: DType, *read: "Tensor", category: Category | None = None) -> "Tensor":
+    def elementwise(
+        self, shape: Shape, dtype: DType, *read: "Tensor", category: Category | None = None, rowwise: bool = False
+    ) -> "Tensor":
         """The result of an element-wise operator that reads these tensors (and, going back, what it saved).
 
-        In new memory, or deferred where the framework's rule allows it.
+        In new memory, or deferred where the framework's rule allows it. `rowwise`: whole rows are read for each element, as a softmax
+        does, so that a fused kernel cannot write over what it reads.
         """
         rule = self.execution
         if not rule.defers:
@@ -132,7 +148,8 @@ class Tape:
         if not rule.fuses:
             _write_all(sources)
         kind = self._category(shape) if category is None else category
-        return Tensor(self, shape, dtype, Deferred(self.record, prod(shape) * dtype.bytes, kind, tuple(sources)))
+        in_place = not (rowwise and rule.fuses)
+        return Tensor(self, shape, dtype, Deferred(self.record, prod(shape) * dtype.bytes, kind, tuple(sources), in_place=in_place))
 
     def like(self, meta: "Meta", category: Category | None = None) -> "Tensor":
         """A new tensor of a remembered shape and type."""
@@ -213,9 +230,16 @@ class Tensor:
         return self.view(*self.shape[:start], prod(self.shape[start : stop + 1]), *self.shape[stop + 1 :])
 
     def written(self) -> "Tensor":
-        """This tensor, in memory: what products, convolutions and attention kernels read."""
+        """This tensor, in memory: what convolutions and attention kernels read."""
         if isinstance(self.storage, Deferred):
             self.storage.write()
+        return self
+
+    def multiplied(self) -> "Tensor":
+        """This tensor as a matrix product reads it: in memory, unless a fused product works it out as it loads it."""
+        storage = self.storage
+        if isinstance(storage, Deferred) and not (self.tape.execution.fuses and storage.is_prologue()):
+            storage.write()
         return self
 
     def reduced(self) -> "Tensor":

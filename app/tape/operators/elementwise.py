@@ -32,7 +32,7 @@ def add(a: Tensor, b: Tensor) -> Tensor:
 def multiply(a: Tensor, b: Tensor) -> Tensor:
     """a x b. Each factor is saved for the gradient of the other."""
     tape = a.tape
-    out = tape.elementwise(_broadcast(a, b), wider(a.dtype, b.dtype), a, b)
+    out = tape.elementwise(_broadcast(a, b), wider(a.dtype, b.dtype), a, b, rowwise=a.shape != b.shape)
     elementwise_work(tape, a, b, out)
     saved = [a if b.requires_grad else None, b if a.requires_grad else None]
     metas = tuple(x.meta if x.requires_grad else None for x in (a, b))
@@ -138,6 +138,20 @@ def gelu_new(x: Tensor) -> Tensor:
     """
     half = scaled(x)
     return multiply(half, shifted(activation(scaled(add(x, scaled(power(raise_to_fp32(x))))), "tanh")))
+
+
+def recomputed_gelu(x: Tensor) -> Tensor:
+    """BLOOM's GELU: written out as well, but its gradient is worked out anew from the input, which alone is kept."""
+    tape, meta = x.tape, x.meta
+    out = multiply(scaled(x.detach()), activation(scaled(x.detach()), "tanh")).detach()
+
+    def backward(gradient: Tensor) -> Gradients:
+        tangent, slope, factor = tape.like(meta), tape.like(meta), tape.like(meta)
+        result = tape.like(meta)
+        del tangent, slope, factor
+        return (result,)
+
+    return attach(out, [x], [x], backward)
 
 
 def power(x: Tensor) -> Tensor:

@@ -1,6 +1,7 @@
 """Operators that write their result over their input: no new storage. (In-place ReLU is beside the other activations.)"""
 
 from app.tape.autograd import Gradients, attach, elementwise_work
+from app.tape.operators.elementwise import activation
 from app.tape.tensor import Tensor
 
 
@@ -22,6 +23,8 @@ _RESULT_IS_ENOUGH = {"relu", "leaky_relu", "elu"}  # whose derivative follows fr
 def activation_(x: Tensor, name: str) -> Tensor:
     """An activation function written over its input. Where the derivative needs the input, autograd first makes a copy of it."""
     tape, meta = x.tape, x.meta
+    if tape.execution.defers:
+        return activation(x, name)
     out = x.detach()
     elementwise_work(tape, meta, out)
     copied = tape.training and x.requires_grad and name not in _RESULT_IS_ENOUGH

@@ -13,7 +13,7 @@ FLOPS_PER_MAC = 2  # a multiplication and an addition
 
 def linear(x: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
     """x W^T + b over the last dimension. Keeps the input where the weight is trained, the weight where the input has a gradient."""
-    x, weight = lower(x).written(), lower(weight)
+    x, weight = lower(x).multiplied(), lower(weight)
     bias = lower(bias) if bias is not None else None
     tape, inputs, outputs = x.tape, weight.shape[1], weight.shape[0]
     out = tape.empty((*x.shape[:-1], outputs), x.dtype)
@@ -38,7 +38,7 @@ def _charge(x: Meta, weight: Meta, out: Meta, flops: int, on: Tensor) -> None:
 
 def matmul(a: Tensor, b: Tensor, dtype: DType | None = None) -> Tensor:
     """Batched product of [..., m, k] and [..., k, n], in another type where one is given. Keeps each factor for the other's gradient."""
-    a, b = lower(a).written(), lower(b).written()
+    a, b = lower(a).multiplied(), lower(b).multiplied()
     tape = a.tape
     out = tape.empty((*a.shape[:-1], b.shape[-1]), dtype or a.dtype)
     flops = FLOPS_PER_MAC * a.size * b.shape[-1]

@@ -19,10 +19,10 @@ def cross_entropy(logits: Tensor, labels: Tensor) -> Tensor:
 def _with_its_gradient(logits: Tensor, labels: Tensor) -> Tensor:
     """Cross-entropy as one operator that works out the gradient of the logits with the loss and keeps only that."""
     tape, meta = logits.tape, logits.meta
-    slope = tape.elementwise(logits.shape, logits.dtype, logits)
+    slope = tape.elementwise(logits.shape, logits.dtype, logits, rowwise=True)
     out = tape.empty((), meta.dtype)
     elementwise_work(tape, meta, slope)
-    return attach(out, [logits], [slope, labels], lambda gradient: (tape.elementwise_like(meta, gradient),))
+    return attach(out, [logits], [slope, labels], lambda gradient: (tape.elementwise(*meta, gradient, rowwise=True),))
 
 
 def _log_softmax(logits: Tensor) -> Tensor:
@@ -70,3 +70,12 @@ def fused_linear_cross_entropy(x: Tensor, weight: Tensor, labels: Tensor) -> Ten
         return (tape.like(meta), tape.like(weight_meta) if wanted else None)
 
     return attach(out, [x, weight], [input_gradient, weight_gradient], backward)
+
+
+def mean_squared_error(prediction: Tensor, target: Tensor) -> Tensor:
+    """Mean of the squared differences, both in fp32, which are kept."""
+    prediction, target = cast(prediction, FP32), cast(target, FP32)
+    tape, meta = prediction.tape, prediction.meta
+    out = tape.empty((), FP32)
+    elementwise_work(tape, meta, meta, out)
+    return attach(out, [prediction], [prediction, target], lambda gradient: (tape.elementwise_like(meta, gradient),))

@@ -30,10 +30,18 @@ def batch_norm(x: Tensor, weight: Parameter, bias: Parameter) -> Tensor:
     return _normalized(x, weight, bias, statistics, "batch_norm", dtype)
 
 
+def group_norm(x: Tensor, weight: Parameter, bias: Parameter, groups: int) -> Tensor:
+    """Group norm: keeps its input and two statistics per sample and group of channels. fp32 under autocast."""
+    dtype = x.dtype
+    x = raise_to_fp32(x).reduced()
+    statistics = [x.tape.empty((x.shape[0], groups), FP32) for _ in range(2)]
+    return _normalized(x, weight, bias, statistics, "group_norm", dtype)
+
+
 def _normalized(x: Tensor, weight: Tensor | None, bias: Tensor | None, statistics: list[Tensor], name: str, dtype: DType) -> Tensor:
     """(x - mean) x deviation x weight + bias: keeps x, the statistics, and what the framework works out on the way."""
     tape, meta = x.tape, x.meta
-    out = tape.elementwise(x.shape, x.dtype, x, *statistics)
+    out = tape.elementwise(x.shape, x.dtype, x, *statistics, rowwise=True)
     kept = tape.execution.kept.get(name)
     inner = [tape.empty(x.shape, x.dtype) for _ in range(kept.inner if kept and tape.recording else 0)]
     _charge(x)
@@ -94,7 +102,7 @@ def softmax(x: Tensor, dtype_fp32: bool = False) -> Tensor:
     elif x.dtype is not FP16:
         x = cast(x, FP32)
     tape, meta = x.reduced().tape, x.meta
-    out = tape.elementwise(x.shape, FP32 if dtype_fp32 else x.dtype, x)
+    out = tape.elementwise(x.shape, FP32 if dtype_fp32 else x.dtype, x, rowwise=True)
     elementwise_work(tape, meta, out)
     saved = [x if "softmax" in tape.execution.kept else out]
     return attach(out, [x], saved, lambda gradient: (tape.elementwise_like(meta, gradient.reduced()),))
