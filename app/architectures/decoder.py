@@ -14,6 +14,7 @@ from app.architectures.cache import CacheLayer, KvCache
 from app.architectures.language_head import LanguageModel
 from app.architectures.network import Inputs, Options, block_kinds, indices
 from app.architectures.positions import Turns, rotation
+from app.architectures.tensor_parallel import share_of
 from app.tape import operators as op
 from app.tape.modules import Blocks, Embedding, Linear, Module, RMSNorm
 from app.tape.tensor import Tape, Tensor
@@ -158,8 +159,10 @@ class Decoder(LanguageModel):
     """A Llama-like causal language model. `block` makes its blocks."""
 
     family: ClassVar[str] = "decoder"
+    splits_tensors: ClassVar[bool] = True
 
     def __init__(self, spec: DecoderSpec, options: Options, block: Callable[[DecoderSpec, Options, int], Module] = DecoderBlock) -> None:
+        spec = share_of(spec, options.tensor)
         super().__init__(spec.vocabulary, spec.hidden, tied=spec.tied, options=options, bias=spec.head_bias)
         self.spec = spec
         self.embed_tokens = Embedding(spec.vocabulary, spec.hidden)

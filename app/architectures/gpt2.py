@@ -8,6 +8,7 @@ from app.architectures.attention import Attend, Attended, causal_mask
 from app.architectures.cache import CacheLayer, KvCache
 from app.architectures.language_head import LanguageModel
 from app.architectures.network import Inputs, Options, block_kinds, indices
+from app.architectures.tensor_parallel import share_of
 from app.tape import operators as op
 from app.tape.modules import Blocks, Embedding, LayerNorm, Linear, Module
 from app.tape.tensor import Tape, Tensor
@@ -22,6 +23,7 @@ class Gpt2Spec:
     hidden: int
     layers: int
     heads: int
+    head_size: int
     feed_forward: int
     activation: str = "gelu_new"
     embedding_dropout: float = 0.1
@@ -30,9 +32,9 @@ class Gpt2Spec:
     tied: bool = True
 
     @property
-    def head_size(self) -> int:
-        """Components of one head."""
-        return self.hidden // self.heads
+    def attention_width(self) -> int:
+        """Components of all heads."""
+        return self.heads * self.head_size
 
 
 class Attention(Module):
@@ -41,11 +43,11 @@ class Attention(Module):
     def __init__(self, spec: Gpt2Spec, options: Options, layer: int) -> None:
         self.spec, self.layer = spec, layer
         self.attend = Attend(implementation=options.attention, dropout=spec.attention_dropout, style=op.EagerStyle(fp32_softmax=False))
-        self.c_attn = Linear(spec.hidden, 3 * spec.hidden)
-        self.c_proj = Linear(spec.hidden, spec.hidden)
+        self.c_attn = Linear(spec.hidden, 3 * spec.attention_width)
+        self.c_proj = Linear(spec.attention_width, spec.hidden)
 
     def __call__(self, x: Tensor, mask: Tensor | None, cache: KvCache | None) -> Attended:
-        query, key, value = op.split(self.c_attn(x), (self.spec.hidden,) * 3)
+        query, key, value = op.split(self.c_attn(x), (self.spec.attention_width,) * 3)
         query, key, value = self._heads(query), self._heads(key), self._heads(value)
         if cache is not None:
             key, value = cache.update(self.layer, key, value)
@@ -95,8 +97,10 @@ class Gpt2(LanguageModel):
     """GPT-2 with its language-model head."""
 
     family: ClassVar[str] = "decoder"
+    splits_tensors: ClassVar[bool] = True
 
     def __init__(self, spec: Gpt2Spec, options: Options) -> None:
+        spec = share_of(spec, options.tensor)
         super().__init__(spec.vocabulary, spec.hidden, tied=spec.tied, options=options)
         self.spec = spec
         self.wte = Embedding(spec.vocabulary, spec.hidden)

@@ -9,6 +9,7 @@ from app.architectures.cache import CacheLayer, KvCache
 from app.architectures.language_head import LanguageModel
 from app.architectures.network import Inputs, Options, block_kinds, indices
 from app.architectures.positions import Rotation, rotation
+from app.architectures.tensor_parallel import share_of
 from app.tape import operators as op
 from app.tape.modules import Blocks, Embedding, LayerNorm, Linear, Module
 from app.tape.tensor import Tape, Tensor
@@ -22,6 +23,7 @@ class NeoXSpec:
     hidden: int
     layers: int
     heads: int
+    head_size: int
     feed_forward: int
     rotary_size: int
     activation: str = "gelu"
@@ -32,9 +34,9 @@ class NeoXSpec:
     tied: bool = False
 
     @property
-    def head_size(self) -> int:
-        """Components of one head."""
-        return self.hidden // self.heads
+    def attention_width(self) -> int:
+        """Components of all heads."""
+        return self.heads * self.head_size
 
 
 class Attention(Module):
@@ -43,8 +45,8 @@ class Attention(Module):
     def __init__(self, spec: NeoXSpec, options: Options, layer: int) -> None:
         self.spec, self.layer = spec, layer
         self.attend = Attend(implementation=options.attention, dropout=spec.attention_dropout, heads_first=True)
-        self.query_key_value = Linear(spec.hidden, 3 * spec.hidden, bias=spec.bias)
-        self.dense = Linear(spec.hidden, spec.hidden, bias=spec.bias)
+        self.query_key_value = Linear(spec.hidden, 3 * spec.attention_width, bias=spec.bias)
+        self.dense = Linear(spec.attention_width, spec.hidden, bias=spec.bias)
 
     def __call__(self, x: Tensor, turn: Rotation, mask: Tensor | None, cache: KvCache | None) -> Attended:
         size = self.spec.head_size
@@ -96,8 +98,10 @@ class GptNeoX(LanguageModel):
     """GPT-NeoX with its language-model head."""
 
     family: ClassVar[str] = "decoder"
+    splits_tensors: ClassVar[bool] = True
 
     def __init__(self, spec: NeoXSpec, options: Options) -> None:
+        spec = share_of(spec, options.tensor)
         super().__init__(spec.vocabulary, spec.hidden, tied=spec.tied, options=options)
         self.spec = spec
         self.embed_in = Embedding(spec.vocabulary, spec.hidden)

@@ -3,11 +3,12 @@
 Source: modeling_mixtral.py, modeling_qwen2_moe.py, modeling_qwen3_moe.py, integrations/moe.py (transformers 5.23).
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from app.architectures.activations import activate
 from app.architectures.decoder import Decoder, DecoderBlock, DecoderSpec, GatedFeedForward, Layer, feed_forward_of
 from app.architectures.network import Options
+from app.architectures.tensor_parallel import divided
 from app.tape import operators as op
 from app.tape.dtypes import INT64
 from app.tape.modules import Linear, Module
@@ -35,6 +36,11 @@ class ExpertsSpec:
     def idle_share(self) -> float:
         """Share of the routed experts' weights that one token does not pass through."""
         return 1 - self.chosen / self.experts
+
+    def share(self, degree: int) -> "ExpertsSpec":
+        """Every expert split over `degree` GPUs, as other matrices are."""
+        shared = divided(self.shared_width, degree, "units of the shared expert")
+        return replace(self, width=divided(self.width, degree, "units of an expert"), shared_width=shared)
 
 
 class Router(Module):
@@ -113,7 +119,7 @@ class MixtureDecoder(Decoder):
     """A Llama-like decoder whose sparse layers have experts."""
 
     def __init__(self, spec: DecoderSpec, experts: ExpertsSpec, options: Options) -> None:
-        self.experts = experts
+        self.experts = experts.share(options.tensor)
         super().__init__(spec, options, self.block)
 
     def block(self, spec: DecoderSpec, options: Options, layer: int) -> Module:

@@ -8,6 +8,7 @@ from app.architectures.attention import Attend, Attended, causal_mask
 from app.architectures.cache import CacheLayer, KvCache
 from app.architectures.language_head import LanguageModel
 from app.architectures.network import Inputs, Options, block_kinds, indices
+from app.architectures.tensor_parallel import share_of
 from app.tape import operators as op
 from app.tape.dtypes import FP32
 from app.tape.modules import Blocks, Embedding, LayerNorm, Linear, Module
@@ -26,6 +27,7 @@ class OptSpec:
     hidden: int
     layers: int
     heads: int
+    head_size: int
     feed_forward: int
     activation: str = "relu"
     norm_first: bool = True
@@ -37,9 +39,9 @@ class OptSpec:
     tied: bool = True
 
     @property
-    def head_size(self) -> int:
-        """Components of one head."""
-        return self.hidden // self.heads
+    def attention_width(self) -> int:
+        """Components of all heads."""
+        return self.heads * self.head_size
 
 
 class Attention(Module):
@@ -48,10 +50,10 @@ class Attention(Module):
     def __init__(self, spec: OptSpec, options: Options, layer: int) -> None:
         self.spec, self.layer = spec, layer
         self.attend = Attend(implementation=options.attention, dropout=spec.attention_dropout)
-        self.k_proj = Linear(spec.hidden, spec.hidden, bias=spec.bias)
-        self.v_proj = Linear(spec.hidden, spec.hidden, bias=spec.bias)
-        self.q_proj = Linear(spec.hidden, spec.hidden, bias=spec.bias)
-        self.out_proj = Linear(spec.hidden, spec.hidden, bias=spec.bias)
+        self.k_proj = Linear(spec.hidden, spec.attention_width, bias=spec.bias)
+        self.v_proj = Linear(spec.hidden, spec.attention_width, bias=spec.bias)
+        self.q_proj = Linear(spec.hidden, spec.attention_width, bias=spec.bias)
+        self.out_proj = Linear(spec.attention_width, spec.hidden, bias=spec.bias)
 
     def __call__(self, x: Tensor, mask: Tensor | None, cache: KvCache | None) -> Attended:
         query = self._heads(op.scaled(self.q_proj(x)))
@@ -98,8 +100,10 @@ class Opt(LanguageModel):
     """OPT with its language-model head."""
 
     family: ClassVar[str] = "decoder"
+    splits_tensors: ClassVar[bool] = True
 
     def __init__(self, spec: OptSpec, options: Options) -> None:
+        spec = share_of(spec, options.tensor)
         super().__init__(spec.vocabulary, spec.embedding, tied=spec.tied, options=options)
         self.spec = spec
         self.embed_tokens = Embedding(spec.vocabulary, spec.embedding)

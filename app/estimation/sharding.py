@@ -1,60 +1,159 @@
-"""How a traced step is spread over GPUs: what each scheme divides, and what it adds.
+"""How a traced step is spread over GPUs: what each scheme divides, and what it gathers and exchanges.
 
-Sources: Rajbhandari et al. 2020 (ZeRO); DeepSpeed's and PyTorch FSDP's defaults; PyTorch DistributedDataParallel, whose buckets hold a
-second copy of the gradients.
+Stage 0 is PyTorch's DistributedDataParallel, whose buckets hold a second copy of the gradients; stages 1 and 2, and whatever offloads, are
+DeepSpeed's ZeRO with its default buckets; stage 3 is PyTorch's FSDP, block by block. Tensor and pipeline parallelism change the network
+itself, see `app.estimation.layout`.
+Sources: Rajbhandari et al. 2020 (ZeRO); DeepSpeed 0.18 (runtime/zero/config.py, stage_1_and_2.py, stage3.py); PyTorch 2.13
+(distributed/fsdp, torch/nn/parallel/distributed.py).
 """
 
 from dataclasses import dataclass
 
 from app.placement import Sharding
-from app.tape.recorder import Category, Moment
-from app.units import ceil_div
+from app.tape.recorder import Category, Moment, Phase
+from app.units import ceil_div, format_binary
 
-BUCKET_ELEMENTS = 500_000_000  # DeepSpeed reduce_bucket_size and allgather_bucket_size
-GATHERED_UNITS = 2  # FSDP: the block at work and the one being fetched
+BUCKET_ELEMENTS = 500_000_000  # DeepSpeed, reduce_bucket_size
+LIVE_ELEMENTS = 1_000_000_000  # DeepSpeed, stage3_max_live_parameters
+OVERLAPPED_BUCKETS = 2  # DeepSpeed stage 3 overlaps reduction with backward by default: one bucket fills while the other is reduced
+GATHERED_BLOCKS = 2  # FSDP: the block at work and the one being fetched
+REDUCED_COPIES = 2  # FSDP: a block's whole gradients, and the buffer that they are reduced from
+
+DIVIDED_FROM_STAGE = {
+    Category.WEIGHTS: 3,
+    Category.WEIGHT_CASTS: 3,
+    Category.GRADIENTS: 2,
+    Category.OPTIMIZER_STATES: 1,
+    Category.OPTIMIZER_TEMPORARIES: 1,
+}
+OFFLOADED = (Category.OPTIMIZER_STATES, Category.OPTIMIZER_TEMPORARIES, Category.GRADIENTS)
+BACKWARD = (Phase.BACKWARD, Phase.RECOMPUTE)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ModelShape:
-    """What sharding needs to know of a network: trained parameters, weight bytes of its largest block, bytes of one gradient element."""
+    """What the schemes divide, gather and exchange, in bytes: all weights and trained gradients of the traced network, of its largest
+    block, and of what lies outside the blocks; fp32 master copies (0 where weights are stepped as they are)."""
 
-    trainable: int
-    largest_block_bytes: int
-    gradient_bytes: int
+    weights: int
+    gradients: int
+    masters: int
+    largest_block: int
+    largest_block_gradients: int
+    outside: int
+    outside_gradients: int
+    largest_weight: int
+    weight_element: int
+    gradient_element: int
 
 
-def shares(moment: Moment, sharding: Sharding) -> dict[Category, int]:
-    """Bytes of every category on the fullest GPU at this moment."""
-    parts = sharding.tensor * sharding.pipeline
-    result = dict(zip(Category, moment.bytes_by_category, strict=True))
-    for category, divided_from_stage in ((Category.WEIGHTS, 3), (Category.GRADIENTS, 2), (Category.OPTIMIZER_STATES, 1)):
-        divisor = parts * (sharding.data if sharding.zero_stage >= divided_from_stage else 1)
-        result[category] = ceil_div(result[category], divisor)
-    step_divisor = parts * (sharding.data if sharding.zero_stage >= 1 else 1)
-    result[Category.OPTIMIZER_TEMPORARIES] = ceil_div(result[Category.OPTIMIZER_TEMPORARIES], step_divisor)
-    result[Category.WEIGHT_CASTS] = ceil_div(result[Category.WEIGHT_CASTS], parts * (sharding.data if sharding.zero_stage >= 3 else 1))
-    if sharding.offload != "none":
-        for category in (Category.OPTIMIZER_STATES, Category.OPTIMIZER_TEMPORARIES, Category.GRADIENTS):
-            result[category] = 0
-    if sharding.offload == "all":
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Buffer:
+    """Memory that a scheme needs beside the step's own: a ledger term."""
+
+    key: str
+    label: str
+    bytes: int
+    how: str
+    source: str
+
+
+def is_fsdp(spread: Sharding) -> bool:
+    """Whether weights are sharded as PyTorch's FSDP does."""
+    return spread.zero_stage == 3 and spread.offload == "none" and spread.data > 1
+
+
+def is_deepspeed(spread: Sharding) -> bool:
+    """Whether states are sharded or offloaded as DeepSpeed does."""
+    return spread.offload != "none" or (spread.zero_stage in (1, 2) and spread.data > 1)
+
+
+def shares(moment: Moment, spread: Sharding, shape: ModelShape) -> dict[Category, int]:
+    """Bytes of every category on one of `spread.data` GPUs that share the model states of this moment."""
+    whole = dict(zip(Category, moment.bytes_by_category, strict=True))
+    if is_fsdp(spread) and shape.masters:
+        whole = _fp32_shards(whole, shape)
+    result = {
+        category: ceil_div(count, spread.data) if spread.zero_stage >= DIVIDED_FROM_STAGE.get(category, 4) else count
+        for category, count in whole.items()
+    }
+    if spread.offload != "none":
+        result.update(dict.fromkeys(OFFLOADED, 0))
+    if spread.offload == "all":
         result[Category.WEIGHTS] = 0
     return result
 
 
-def communication_bytes(sharding: Sharding, shape: ModelShape) -> int:
-    """Buffers that gradients and weights pass through."""
-    if sharding.gpus == 1 and sharding.offload == "none":
-        return 0
-    gradients = shape.trainable * shape.gradient_bytes
-    buckets = min(gradients, BUCKET_ELEMENTS * shape.gradient_bytes)
-    if sharding.zero_stage == 0:
-        return gradients if sharding.data > 1 else 0
-    gathered = GATHERED_UNITS * shape.largest_block_bytes if sharding.zero_stage == 3 or sharding.offload == "all" else 0
-    return buckets + gathered
+def _fp32_shards(whole: dict[Category, int], shape: ModelShape) -> dict[Category, int]:
+    """FSDP shards the fp32 weights themselves, and their gradients in fp32; only what is gathered has 16 bits."""
+    return {
+        **whole,
+        Category.WEIGHTS: whole[Category.WEIGHTS] + shape.masters // 2,
+        Category.GRADIENTS: whole[Category.GRADIENTS] * 2,
+        Category.OPTIMIZER_STATES: max(0, whole[Category.OPTIMIZER_STATES] - shape.masters),
+    }
 
 
-def offloaded_bytes(moment_states: int, weights: int, gradients: int, sharding: Sharding) -> int:
-    """Bytes that move to the host's RAM, over all GPUs of the machine."""
-    if sharding.offload == "none":
+def buffers(phase: Phase, spread: Sharding, shape: ModelShape) -> list[Buffer]:
+    """What weights and gradients pass through in this phase; empty on one GPU."""
+    if is_fsdp(spread):
+        found = [_fsdp_gathered(shape), _fsdp_reduced(shape)] if phase in BACKWARD else [_fsdp_gathered(shape)]
+        found = [] if phase is Phase.OPTIMIZER else found
+    elif is_deepspeed(spread):
+        found = [_deepspeed_bucket(spread, shape)] if phase in BACKWARD or spread.zero_stage == 3 else []
+        found += [_deepspeed_live(shape)] if _gathers(spread) and phase is not Phase.OPTIMIZER else []
+    else:
+        found = [_replica_buckets(shape)] if spread.data > 1 and spread.zero_stage == 0 else []
+    return [buffer for buffer in found if buffer.bytes]
+
+
+def _gathers(spread: Sharding) -> bool:
+    return spread.offload == "all" or (spread.zero_stage == 3 and spread.data > 1)
+
+
+def _exchange(count: int, how: str, source: str) -> Buffer:
+    return Buffer(key="communication_buffers", label="Gradient exchange", bytes=count, how=how, source=source)
+
+
+def _gathered(count: int, how: str, source: str) -> Buffer:
+    return Buffer(key="gathered_weights", label="Gathered weights", bytes=count, how=how, source=source)
+
+
+def _replica_buckets(shape: ModelShape) -> Buffer:
+    how = "buckets: a second copy of the gradients"
+    return _exchange(shape.gradients, how, "PyTorch DistributedDataParallel, gradient_as_bucket_view=False")
+
+
+def _deepspeed_bucket(spread: Sharding, shape: ModelShape) -> Buffer:
+    copies = OVERLAPPED_BUCKETS if spread.zero_stage == 3 else 1
+    count = copies * min(shape.gradients, BUCKET_ELEMENTS * shape.gradient_element)
+    return _exchange(count, f"{copies} x a bucket of at most 500,000,000 gradients", "DeepSpeed, reduce_bucket_size and overlap_comm")
+
+
+def _deepspeed_live(shape: ModelShape) -> Buffer:
+    most = max(LIVE_ELEMENTS * shape.weight_element, shape.largest_weight)
+    how = "at most 1,000,000,000 weights, or the largest matrix, whole at a time"
+    return _gathered(min(shape.weights, most), how, "DeepSpeed, stage3_max_live_parameters")
+
+
+def _fsdp_gathered(shape: ModelShape) -> Buffer:
+    blocks = min(GATHERED_BLOCKS * shape.largest_block, shape.weights - shape.outside)
+    how = f"{GATHERED_BLOCKS} blocks of {format_binary(shape.largest_block)} + what lies outside the blocks, {format_binary(shape.outside)}"
+    return _gathered(blocks + shape.outside, how, "PyTorch FSDP: one block is fetched ahead; the root stays gathered until backward ends")
+
+
+def _fsdp_reduced(shape: ModelShape) -> Buffer:
+    count = REDUCED_COPIES * shape.largest_block_gradients + shape.outside_gradients
+    how = "one block's gradients twice, and those of what lies outside the blocks"
+    return _exchange(count, how, "PyTorch FSDP, reduce-scatter of each block")
+
+
+def offloaded_bytes(spread: Sharding, shape: ModelShape, state_copies: int) -> int:
+    """Bytes that move to the host's RAM, over all GPUs of the machine: fp32 masters, gradients and states; and the weights on "all".
+
+    Source: DeepSpeed, ops/adam/cpu_adam.py and the estimators in runtime/zero (16 bytes a trained parameter with Adam, 18 with weights).
+    """
+    if spread.offload == "none":
         return 0
-    return moment_states + gradients + (weights if sharding.offload == "all" else 0)
+    trained = shape.gradients // shape.gradient_element
+    return 4 * trained * (2 + state_copies) + (shape.weights if spread.offload == "all" else 0)

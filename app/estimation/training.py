@@ -2,22 +2,23 @@
 
 from dataclasses import replace
 from functools import cached_property
+from typing import NamedTuple
 
 from app.architectures.network import Inputs, Options
 from app.estimation import overheads, sharding
 from app.estimation.estimate import GpuMemory, Parameters
 from app.estimation.frameworks import execution_rule
+from app.estimation.layout import Layout, TracedStep, layout_of, traced_step
 from app.estimation.ledger import Ledger, Term
 from app.estimation.memory_terms import terms_of
 from app.estimation.prepared_network import PreparedNetwork, block_count, prepare_network, split_points, training_inputs, tune
 from app.estimation.residuals import UNMEASURED, Residual, interval
 from app.hardware import Gpu
 from app.placement import Finding, Sharding
-from app.tape.modules import Blocks
 from app.tape.optimizers import RULES
 from app.tape.recorder import Category, Moment, Phase
-from app.tape.trace import PRECISIONS, Trace, TrainingRun, trace_training
-from app.units import format_count
+from app.tape.trace import PRECISIONS, Trace, TrainingRun
+from app.units import format_binary, format_count
 from app.workloads.training import AdapterTuning, Parallelism, TrainingWorkload
 
 PHASE_NAMES = {
@@ -31,6 +32,19 @@ TEXT_FAMILIES = ("decoder", "encoder", "encoder_decoder", "recurrent")
 MODEL_STATES = (Category.WEIGHTS, Category.OPTIMIZER_STATES, Category.GRADIENTS, Category.OPTIMIZER_TEMPORARIES, Category.WEIGHT_CASTS)
 
 
+class Peak(NamedTuple):
+    """The decisive moment of a placement: what was alive before sharding, each category's bytes on the fullest GPU, and buffers."""
+
+    moment: Moment
+    shares: dict[Category, int]
+    buffers: list[sharding.Buffer]
+
+    @property
+    def allocated_bytes(self) -> int:
+        """Everything on the fullest GPU."""
+        return sum(self.shares.values()) + sum(buffer.bytes for buffer in self.buffers)
+
+
 class TracedTraining:
     """A training workload on the tape. Traced once; asked for many placements."""
 
@@ -41,10 +55,17 @@ class TracedTraining:
         self.network = self.prepared.network
         self.is_text = self.network.family in TEXT_FAMILIES and workload.audio_seconds is None
 
-    @cached_property
+        self._steps: dict[Layout, TracedStep] = {}
+
+    @property
     def trace(self) -> Trace:
-        """The step in its steady state."""
-        run = TrainingRun(
+        """The step on one GPU in its steady state."""
+        return self.step(Sharding()).trace
+
+    @cached_property
+    def run(self) -> TrainingRun:
+        """How the step is run."""
+        return TrainingRun(
             precision=_traced_precision(self.workload),
             optimizer=self.workload.optimizer,
             implementation=self.workload.optimizer_implementation,
@@ -52,7 +73,17 @@ class TracedTraining:
             clipping=self.workload.gradient_clipping is not None,
             execution=execution_rule(self.workload),
         )
-        return trace_training(self.network, lambda tape: self.network.loss(tape, self.inputs), run, self.network.vocabulary)
+
+    def step(self, spread: Sharding) -> TracedStep:
+        """The step as this way to spread the job changes it; every layout is traced once.
+
+        Raises InvalidInput where the network cannot be split as asked.
+        """
+        layout = layout_of(self.workload, spread)
+        if layout not in self._steps:
+            network = self.network if layout == Layout() else _prepared(self.workload, layout.tensor).network
+            self._steps[layout] = traced_step(network, self.inputs, self.run, layout, self.workload.gradient_accumulation_steps)
+        return self._steps[layout]
 
     @cached_property
     def parameters(self) -> Parameters:
@@ -60,14 +91,6 @@ class TracedTraining:
         total = self.prepared.exact_parameters or self.trace.parameters
         trainable = round(self.trace.trainable * self.prepared.scale)
         return Parameters(total=total, trainable=trainable, active=self.network.active_parameters() or total)
-
-    @cached_property
-    def shape(self) -> sharding.ModelShape:
-        """What sharding divides."""
-        dtype = PRECISIONS[self.workload.precision].weights
-        blocks = [block for _, part in self.network.named_modules() if isinstance(part, Blocks) for p in part.periods for block in p.blocks]
-        largest = max((sum(p.stored_bytes for p in block.parameters()) for block in blocks), default=0)
-        return sharding.ModelShape(trainable=self.parameters.trainable, largest_block_bytes=largest, gradient_bytes=dtype.bytes)
 
     @property
     def tokens_or_samples(self) -> int:
@@ -81,34 +104,32 @@ class TracedTraining:
         known = self.prepared.residual
         return known if self.workload.framework == "pytorch" or known.basis == "size only" else UNMEASURED
 
-    def peak(self, spread: Sharding) -> tuple[Moment, dict[Category, int]]:
-        """The moment that decides the need of this placement, and the bytes of each category on the fullest GPU."""
-        candidates = [(moment, self._shares(moment, spread)) for moment in self.trace.decisive_moments]
-        return max(candidates, key=lambda candidate: sum(candidate[1].values()))
+    def peak(self, spread: Sharding) -> Peak:
+        """The moment that decides the need of this placement, on its fullest GPU."""
+        step = self.step(spread)
+        candidates = (self._at(moment, spread, step.shape) for moment in step.moments())
+        return max(candidates, key=lambda peak: peak.allocated_bytes)
 
-    def _shares(self, moment: Moment, spread: Sharding) -> dict[Category, int]:
+    def _at(self, moment: Moment, spread: Sharding, shape: sharding.ModelShape) -> Peak:
         scaled = moment
         if self.prepared.scale != 1.0:
             counts = list(moment.bytes_by_category)
             for category in MODEL_STATES:
                 counts[category] = round(counts[category] * self.prepared.scale)
             scaled = Moment(moment.phase, tuple(counts))
-        return sharding.shares(scaled, spread)
+        return Peak(scaled, sharding.shares(scaled, spread, shape), sharding.buffers(moment.phase, spread, shape))
 
     def gpu_memory(self, spread: Sharding, gpu: Gpu | None = None) -> GpuMemory:
         """The ledger of the fullest GPU."""
-        moment, shares = self.peak(spread)
-        terms = terms_of(moment, shares, self._notes())
-        communication = sharding.communication_bytes(spread, self.shape)
-        if communication:
-            terms.append(_communication_term(communication, spread))
-        allocated = sum(term.bytes for term in terms)
-        extra = _overheads(self, moment, shares, spread, gpu)
+        peak = self.peak(spread)
+        terms = [*terms_of(peak.moment, peak.shares, self._notes()), *(_buffer_term(buffer, spread) for buffer in peak.buffers)]
+        allocated = peak.allocated_bytes
+        extra = _overheads(self, peak.moment, peak.shares, spread, gpu)
         return GpuMemory(
             peak_allocated_bytes=allocated,
             ledger=Ledger((*terms, *extra)),
             interval=interval(allocated, sum(term.bytes for term in extra), self.residual),
-            peak_phase=PHASE_NAMES[moment.phase],
+            peak_phase=PHASE_NAMES[peak.moment.phase],
         )
 
     def _notes(self) -> dict[Category, str]:
@@ -136,13 +157,14 @@ class TracedTraining:
         return (*self.prepared.findings, *_assumptions(self.workload, is_text=self.is_text))
 
 
-def _prepared(workload: TrainingWorkload) -> PreparedNetwork:
+def _prepared(workload: TrainingWorkload, tensor: int = 1) -> PreparedNetwork:
     plain = execution_rule(workload).plain_attention and workload.attention != "flash"
     attention = "eager" if plain else "sdpa" if workload.activation_checkpointing == "selective" else workload.attention
     options = Options(
         attention=attention,
         checkpointed=workload.activation_checkpointing == "full",
         fused_cross_entropy=workload.fused_cross_entropy,
+        tensor=tensor,
     )
     prepared = prepare_network(workload, options)
     splits = split_points(workload.tuning, block_count(prepared.network))
@@ -174,12 +196,10 @@ def _overheads(job: TracedTraining, moment: Moment, shares: dict[Category, int],
     ]
 
 
-def _communication_term(count: int, spread: Sharding) -> Term:
-    stage = spread.zero_stage
-    what = f"ZeRO-{stage} buckets and gathered blocks" if stage else "DDP buckets: a second copy of the gradients"
+def _buffer_term(buffer: sharding.Buffer, spread: Sharding) -> Term:
     return Term(
-        key="communication_buffers", label="Gradient and weight exchange", bytes=count, formula=f"{what} over {spread.data} GPUs",
-        inputs={"data_parallel": spread.data}, source="PyTorch DistributedDataParallel and FSDP; DeepSpeed's default bucket sizes",
+        key=buffer.key, label=buffer.label, bytes=buffer.bytes, formula=f"{buffer.how} = {format_binary(buffer.bytes)}",
+        inputs={"data_parallel": spread.data}, source=buffer.source,
     )  # fmt: skip
 
 

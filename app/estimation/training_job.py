@@ -15,7 +15,7 @@ from app.estimation.support import training_cautions, training_unsupported
 from app.estimation.training import TracedTraining, requested_sharding
 from app.hardware import Gpu
 from app.placement import Placement, Sharding, Speed, Unplaceable
-from app.tape.recorder import Category
+from app.tape.optimizers import RULES
 from app.tape.trace import PRECISIONS
 from app.workloads.training import AdapterTuning, Parallelism, TrainingWorkload
 
@@ -62,14 +62,14 @@ class TrainingJob(Job):
 
     def host_memory(self, spread: Sharding) -> HostMemory:
         """System RAM with one process for each GPU."""
-        states = self.traced.trace.peak.bytes_by_category
+        traced = self.traced
         return deep_learning_host_memory(
             HostJob(
                 framework=self.workload.framework,
                 on_gpu=self.needs_gpu,
                 ranks=spread.gpus,
                 weights_file_bytes=self.model_file_bytes,
-                offloaded_bytes=offloaded_bytes(states[Category.OPTIMIZER_STATES], states[Category.WEIGHTS], self.gradient_bytes, spread),
+                offloaded_bytes=offloaded_bytes(spread, traced.step(spread).shape, RULES[self.workload.optimizer].states),
                 compute_bytes=0 if self.needs_gpu else self.traced.trace.peak_bytes,
                 batch_bytes=self.traced.inputs.batch * self.sample_bytes,
                 data=self.workload.data,

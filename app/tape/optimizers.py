@@ -14,6 +14,7 @@ from app.tape.tensor import Parameter
 
 BLOCK_8BIT = 256  # elements that share one fp32 scale
 SMALLEST_8BIT = 4096  # tensors with fewer elements keep fp32 states
+MASTER_ELEMENT = 4  # bytes of an fp32 element
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,8 +45,10 @@ RULES = {
 }
 
 
-def state_bytes(parameter: Parameter, rule: Rule) -> int:
-    """Bytes of the states of one weight, in one block."""
+def state_bytes(parameter: Parameter, rule: Rule, *, masters: bool = False) -> int:
+    """Bytes of the states of one weight, in one block. With `masters`, 16-bit weights have states, and a copy of themselves, in fp32."""
+    if masters and parameter.dtype.half:
+        return master_bytes(parameter) + _states_of_master(parameter, rule)
     if rule.eight_bit:
         if parameter.size < SMALLEST_8BIT:
             return rule.states * rounded(4 * parameter.size)
@@ -53,6 +56,17 @@ def state_bytes(parameter: Parameter, rule: Rule) -> int:
     if rule.factored:
         return _factored_bytes(parameter)
     return rule.states * rounded(parameter.bytes)
+
+
+def master_bytes(parameter: Parameter) -> int:
+    """Bytes of the fp32 copy that mixed-precision trainers step on, of one weight in one block."""
+    return rounded(MASTER_ELEMENT * parameter.size) if parameter.dtype.half else 0
+
+
+def _states_of_master(parameter: Parameter, rule: Rule) -> int:
+    if rule.eight_bit or rule.factored:
+        return state_bytes(parameter, rule)
+    return rule.states * rounded(MASTER_ELEMENT * parameter.size)
 
 
 def _factored_bytes(parameter: Parameter) -> int:
@@ -64,9 +78,14 @@ def _factored_bytes(parameter: Parameter) -> int:
     return rounded(4 * rows) + rounded(4 * columns)
 
 
-def total_state_bytes(parameters: Iterable[Parameter], rule: Rule) -> int:
+def total_state_bytes(parameters: Iterable[Parameter], rule: Rule, *, masters: bool = False) -> int:
     """States of all trained weights that lie on the GPU."""
-    return sum(state_bytes(p, rule) * p.times for p in parameters if p.requires_grad)
+    return sum(state_bytes(p, rule, masters=masters) * p.times for p in parameters if p.requires_grad)
+
+
+def total_master_bytes(parameters: Iterable[Parameter]) -> int:
+    """fp32 copies of all trained 16-bit weights."""
+    return sum(master_bytes(p) * p.times for p in parameters if p.requires_grad)
 
 
 def step_temporaries(parameters: Iterable[Parameter], rule: Rule, implementation: str) -> int:

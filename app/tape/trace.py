@@ -62,17 +62,23 @@ class Trace:
 
     @cached_property
     def decisive_moments(self) -> tuple[Moment, ...]:
-        """The moments that can be the peak of some placement: no other has more gradients and more of everything else.
+        """The moments that can be the peak of some placement: no other of their phase has more gradients and more of everything else.
 
-        Sharding divides weights, states and gradients, never what a forward pass makes, so these two sums decide.
+        Sharding divides weights, states and gradients, never what a forward pass makes, and adds what a phase needs; so these decide.
         """
         kept: list[Moment] = []
-        most_other = -1
+        most_other: dict[Phase, int] = {}
         for moment in sorted(self.moments, key=lambda m: (-_gradients(m), -_others(m))):
-            if _others(moment) > most_other:
-                most_other = _others(moment)
+            if _others(moment) > most_other.get(moment.phase, -1):
+                most_other[moment.phase] = _others(moment)
                 kept.append(moment)
         return tuple(kept)
+
+    @cached_property
+    def saved_activations(self) -> int:
+        """Bytes that the forward pass of one micro-batch leaves for its backward pass, logits apart."""
+        after_forward = next((m for m in self.moments if m.phase is Phase.BACKWARD), None)
+        return after_forward.bytes_of(Category.ACTIVATIONS) if after_forward else 0
 
     @cached_property
     def flops(self) -> int:

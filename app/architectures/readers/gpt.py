@@ -15,13 +15,14 @@ Config = Mapping[str, Any]
 def gpt2(config: Config, options: Options) -> Network:
     """GPT2Config."""
     hidden, heads = integer(config, "n_embd", "hidden_size", default=768), integer(config, "n_head", "num_attention_heads", default=12)
-    divides("n_embd", hidden, heads, "n_head")
+    head_size = divides("n_embd", hidden, heads, "n_head")
     spec = Gpt2Spec(
         vocabulary=integer(config, "vocab_size", default=50257),
         positions=integer(config, "n_positions", "max_position_embeddings", default=1024),
         hidden=hidden,
         layers=layers(config, "n_layer", "num_hidden_layers", default=12),
         heads=heads,
+        head_size=head_size,
         feed_forward=integer(config, "n_inner", default=4 * hidden),
         activation=activation(config, "activation_function", default="gelu_new"),
         embedding_dropout=fraction(config, "embd_pdrop", 0.1),
@@ -41,6 +42,7 @@ def gpt_neox(config: Config, options: Options) -> Network:
         hidden=hidden,
         layers=layers(config, "num_hidden_layers", default=44),
         heads=heads,
+        head_size=head_size,
         feed_forward=integer(config, "intermediate_size", default=4 * hidden),
         rotary_size=int(head_size * turned_share(config, "rotary_pct", 0.25)),
         activation=activation(config, "hidden_act", default="gelu"),
@@ -56,7 +58,7 @@ def gpt_neox(config: Config, options: Options) -> Network:
 def opt(config: Config, options: Options) -> Network:
     """OPTConfig."""
     hidden, heads = integer(config, "hidden_size", default=768), integer(config, "num_attention_heads", default=12)
-    divides("hidden_size", hidden, heads, "num_attention_heads")
+    head_size = divides("hidden_size", hidden, heads, "num_attention_heads")
     spec = OptSpec(
         vocabulary=integer(config, "vocab_size", default=50272),
         positions=integer(config, "max_position_embeddings", default=2048),
@@ -64,6 +66,7 @@ def opt(config: Config, options: Options) -> Network:
         hidden=hidden,
         layers=layers(config, "num_hidden_layers", default=12),
         heads=heads,
+        head_size=head_size,
         feed_forward=integer(config, "ffn_dim", default=4 * hidden),
         activation=activation(config, "activation_function", default="relu"),
         norm_first=flag(config, "do_layer_norm_before", True),
