@@ -100,7 +100,8 @@ class TracedStep:
         """Embeddings and the first blocks, with the activations of all micro-batches that are under way; no head, no loss."""
         counts = self._without(moment, self._ends.last)
         counts[Category.LOGITS] = 0
-        counts[Category.ACTIVATIONS] += (self.in_flight - 1) * self.trace.saved_activations
+        if moment.phase is not Phase.OPTIMIZER:
+            counts[Category.ACTIVATIONS] += (self.in_flight - 1) * self.trace.saved_activations
         return Moment(moment.phase, tuple(counts))
 
     def _last_stage(self, moment: Moment) -> Moment:
@@ -111,6 +112,9 @@ class TracedStep:
         counts = list(moment.bytes_by_category)
         left_out = list(parameters)
         states = optimizers.total_state_bytes(left_out, self._rule, masters=self.layout.masters)
+        there = [p for p in self.parameters if all(p is not other for other in left_out)]
+        if moment.phase is Phase.OPTIMIZER and not self.layout.masters:
+            counts[Category.OPTIMIZER_TEMPORARIES] = optimizers.step_temporaries(there, self._rule, self.run.implementation)
         for category, count in (
             (Category.WEIGHTS, weight_bytes(p for p in left_out if not p.buffer)),
             (Category.OPTIMIZER_STATES, 0 if self._rule.paged else states),

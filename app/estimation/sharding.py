@@ -7,7 +7,7 @@ Sources: Rajbhandari et al. 2020 (ZeRO); DeepSpeed 0.18 (runtime/zero/config.py,
 (distributed/fsdp, torch/nn/parallel/distributed.py).
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 
 from app.placement import Sharding
 from app.tape.recorder import Category, Moment, Phase
@@ -45,6 +45,13 @@ class ModelShape:
     largest_weight: int
     weight_element: int
     gradient_element: int
+
+    def scaled(self, scale: float) -> "ModelShape":
+        """The shape of a network this many times as large: a stand-in's, brought to the size it stands for."""
+        if scale == 1.0:
+            return self
+        elements = {"weight_element": self.weight_element, "gradient_element": self.gradient_element}
+        return ModelShape(**{**{f.name: round(getattr(self, f.name) * scale) for f in fields(self)}, **elements})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

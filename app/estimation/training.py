@@ -107,7 +107,8 @@ class TracedTraining:
     def peak(self, spread: Sharding) -> Peak:
         """The moment that decides the need of this placement, on its fullest GPU."""
         step = self.step(spread)
-        candidates = (self._at(moment, spread, step.shape) for moment in step.moments())
+        shape = step.shape.scaled(self.prepared.scale)
+        candidates = (self._at(moment, spread, shape) for moment in step.moments())
         return max(candidates, key=lambda peak: peak.allocated_bytes)
 
     def _at(self, moment: Moment, spread: Sharding, shape: sharding.ModelShape) -> Peak:
