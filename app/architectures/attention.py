@@ -63,6 +63,21 @@ class Attend:
         return out.view(batch, length, heads, value.shape[-1])
 
 
+class PreviousWeights:
+    """The attention weights that the loop over the blocks of some models holds until the next block has returned.
+
+    In training autograd keeps them anyway.
+    """
+
+    def __init__(self) -> None:
+        self.weights: Tensor | None = None
+
+    def hold(self, weights: Tensor | None) -> None:
+        """Lets go of the block before."""
+        if weights is not None and not weights.tape.training:
+            self.weights = weights
+
+
 def causal_mask(x: Tensor, cache: KvCache | None, implementation: str, window: int | None = None) -> Tensor | None:
     """The mask of causal self-attention over the stream x [batch, length, hidden], for layers with this sliding window.
 

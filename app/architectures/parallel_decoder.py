@@ -56,6 +56,32 @@ class ParallelBlock(Module):
         return op.add(op.add(attended, forwarded), residual)
 
 
+class SequentialBlock(Module):
+    """Attention, then feed-forward; the normed stream and what attention gave stay alive to the end."""
+
+    def __init__(
+        self,
+        spec: DecoderSpec,
+        options: Options,
+        layer: int,
+        attention: Callable[[DecoderSpec, Options, int], Callable[..., Attended]],
+        feed_forward: Callable[[DecoderSpec], Layer],
+    ) -> None:
+        self.dropout = spec.residual_dropout
+        self.input_layernorm = spec.norm(spec.hidden)
+        self.self_attn = attention(spec, options, layer)
+        self.post_attention_layernorm = spec.norm(spec.hidden)
+        self.mlp = feed_forward(spec)
+
+    def __call__(self, x: Tensor, turns: Turns, masks: Masks, cache: KvCache | None) -> Tensor:
+        residual = x
+        x = self.input_layernorm(x)
+        attended, _ = self.self_attn(x, turns, masks, cache)
+        residual = op.add(residual, attended)
+        forwarded = self.mlp(self.post_attention_layernorm(residual))
+        return op.add(residual, op.dropout(forwarded, self.dropout))
+
+
 class PartialAttention(Attention):
     """Attention that turns only part of each head; a copy joins it to the rest."""
 

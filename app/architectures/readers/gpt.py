@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
+from app.architectures.alibi_decoder import AlibiSpec, Bloom, Mpt
 from app.architectures.gpt2 import Gpt2, Gpt2Spec
 from app.architectures.gpt_neox import GptNeoX, NeoXSpec
 from app.architectures.network import Network, Options
@@ -78,3 +79,38 @@ def opt(config: Config, options: Options) -> Network:
         tied=flag(config, "tie_word_embeddings", True),
     )
     return Opt(spec, options)
+
+
+def bloom(config: Config, options: Options) -> Network:
+    """BloomConfig."""
+    hidden, heads = integer(config, "hidden_size", "n_embed", default=64), integer(config, "n_head", "num_attention_heads", default=8)
+    divides("hidden_size", hidden, heads, "n_head")
+    spec = AlibiSpec(
+        vocabulary=integer(config, "vocab_size", default=250_880),
+        hidden=hidden,
+        layers=layers(config, "n_layer", "num_hidden_layers", default=2),
+        heads=heads,
+        feed_forward=4 * hidden,
+        dropout=fraction(config, "hidden_dropout", 0.0),
+        attention_dropout=fraction(config, "attention_dropout", 0.0),
+        tied=flag(config, "tie_word_embeddings", True),
+    )
+    return Bloom(spec, options)
+
+
+def mpt(config: Config, options: Options) -> Network:
+    """MptConfig."""
+    hidden, heads = integer(config, "d_model", default=2048), integer(config, "n_heads", default=16)
+    divides("d_model", hidden, heads, "n_heads")
+    attention = config.get("attn_config")
+    spec = AlibiSpec(
+        vocabulary=integer(config, "vocab_size", default=50368),
+        hidden=hidden,
+        layers=layers(config, "n_layers", default=24),
+        heads=heads,
+        feed_forward=4 * hidden,
+        positions=integer(config, "max_seq_len", default=2048),
+        dropout=fraction(attention, "attn_pdrop", 0.0) if isinstance(attention, Mapping) else 0.0,
+        tied=flag(config, "tie_word_embeddings", True),
+    )
+    return Mpt(spec, options)

@@ -1,14 +1,15 @@
-"""Configurations of decoders with parallel parts: Phi, StableLM, GPT-J."""
+"""Configurations of decoders with parallel parts: Phi, StableLM, GPT-J, Falcon."""
 
 from collections.abc import Mapping
 from dataclasses import replace
 from functools import partial
 from typing import Any
 
-from app.architectures.decoder import Decoder, DecoderBlock, DecoderSpec, feed_forward_of
+from app.architectures.decoder import Decoder, DecoderSpec, feed_forward_of
+from app.architectures.falcon import Falcon, FalconSpec
 from app.architectures.network import Network, Options
-from app.architectures.parallel_decoder import FloatScoreAttention, ParallelBlock, PartialAttention, PlainFeedForward
-from app.architectures.readers.fields import flag, fraction, integer, turned_share
+from app.architectures.parallel_decoder import FloatScoreAttention, ParallelBlock, PartialAttention, PlainFeedForward, SequentialBlock
+from app.architectures.readers.fields import activation, divides, flag, fraction, integer, layers, turned_share
 from app.architectures.readers.llama import llama_spec
 from app.tape.modules import LayerNorm
 
@@ -43,9 +44,16 @@ def stablelm(config: Config, options: Options) -> Network:
     """StableLmConfig: a gated feed-forward part, beside attention or after it."""
     bias = flag(config, "use_qkv_bias", False)
     spec = llama_spec(config, qkv_bias=bias, output_bias=False, residual_dropout=fraction(config, "hidden_dropout", 0.0), norm=LayerNorm)
-    block = ParallelBlock if flag(config, "use_parallel_residual", False) else DecoderBlock
-    made = partial(block, attention=PartialAttention, feed_forward=feed_forward_of)
-    return Decoder(_partly_turned(config, spec, 0.25), options, made)
+    block = _gated_parallel if flag(config, "use_parallel_residual", False) else _gated_sequence
+    return Decoder(_partly_turned(config, spec, 0.25), options, block)
+
+
+def _gated_parallel(spec: DecoderSpec, options: Options, layer: int) -> ParallelBlock:
+    return ParallelBlock(spec, options, layer, PartialAttention, feed_forward_of)
+
+
+def _gated_sequence(spec: DecoderSpec, options: Options, layer: int) -> SequentialBlock:
+    return SequentialBlock(spec, options, layer, PartialAttention, feed_forward_of)
 
 
 def gptj(config: Config, options: Options) -> Network:
@@ -69,4 +77,29 @@ def gptj(config: Config, options: Options) -> Network:
         norm=LayerNorm,
     )
     attention = partial(FloatScoreAttention, positions=integer(config, "n_positions", "max_position_embeddings", default=2048))
-    return Decoder(spec, options, partial(ParallelBlock, attention=attention, feed_forward=PlainFeedForward))
+    return Decoder(spec, options, lambda spec, options, layer: ParallelBlock(spec, options, layer, attention, PlainFeedForward))
+
+
+def falcon(config: Config, options: Options) -> Network:
+    """FalconConfig, with rotary positions."""
+    hidden, heads = integer(config, "hidden_size", default=4544), integer(config, "num_attention_heads", "n_head", default=71)
+    divides("hidden_size", hidden, heads, "num_attention_heads")
+    grouped = flag(config, "new_decoder_architecture", False)
+    one_head = flag(config, "multi_query", True) and not grouped
+    spec = FalconSpec(
+        vocabulary=integer(config, "vocab_size", default=65_024),
+        hidden=hidden,
+        layers=layers(config, "num_hidden_layers", "n_layer", default=32),
+        heads=heads,
+        kv_heads=1 if one_head else integer(config, "num_kv_heads", "n_head_kv", default=heads),
+        feed_forward=integer(config, "ffn_hidden_size", default=4 * hidden),
+        grouped=grouped,
+        two_norms=grouped and config.get("num_ln_in_parallel_attn", 2) == 2,
+        parallel=grouped or flag(config, "parallel_attn", True),
+        bias=flag(config, "bias", False),
+        activation=activation(config, "activation", default="gelu"),
+        hidden_dropout=fraction(config, "hidden_dropout", 0.0),
+        attention_dropout=fraction(config, "attention_dropout", 0.0),
+        tied=flag(config, "tie_word_embeddings", True),
+    )
+    return Falcon(spec, options)

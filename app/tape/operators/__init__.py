@@ -21,6 +21,7 @@ from app.tape.operators.elementwise import (
     less_row_maximum,
     multiply,
     power,
+    recomputed_gelu,
     relu_,
     scaled,
     shifted,
@@ -29,8 +30,16 @@ from app.tape.operators.elementwise import (
 from app.tape.operators.experts import grouped_linear, sum_over_second, take_rows, top_k
 from app.tape.operators.inplace import activation_, add_
 from app.tape.operators.linear import embedding, linear, linear_4bit, matmul
-from app.tape.operators.loss import cross_entropy, fused_linear_cross_entropy
-from app.tape.operators.normalization import batch_norm, layer_norm, rms_norm, rms_norm_in_fp32, rms_norm_of_stream, softmax
+from app.tape.operators.loss import cross_entropy, fused_linear_cross_entropy, mean_squared_error
+from app.tape.operators.normalization import (
+    batch_norm,
+    group_norm,
+    layer_norm,
+    rms_norm,
+    rms_norm_in_fp32,
+    rms_norm_of_stream,
+    softmax,
+)
 from app.tape.operators.pooling import adaptive_average_pool, average_pool, global_average_pool, max_pool, mean
 from app.tape.operators.recurrent import CELLS, Cell, CellWeights, recurrent_layer
 from app.tape.operators.resampling import padded, resampled
@@ -50,9 +59,10 @@ __all__ = [
     "add_", "assembled", "attended_values", "attention_scores", "average_pool", "batch_norm", "cast", "clamp",
     "complex_rotary_embedding", "concatenate", "contiguous", "convolution", "copied", "cross_entropy", "dropout", "eager_attention",
     "embedding", "expand", "fused_linear_cross_entropy", "gather", "gelu_new", "global_average_pool", "global_response_norm",
-    "grouped_linear", "halves_rotary_embedding", "interleaved_rotary_embedding", "layer_norm", "less_row_maximum", "linear",
-    "linear_4bit", "lower", "matmul", "max_pool", "mean", "multiply", "padded", "part", "partial_rotary_embedding", "power",
-    "raise_to_fp32", "rearranged", "recurrent_layer", "relu_", "repeat_heads", "repeated", "resampled", "rms_norm", "rms_norm_in_fp32",
-    "rms_norm_of_stream", "rotary_embedding", "rotate_half", "scaled", "scaled_dot_product_attention", "shifted", "softmax", "split",
-    "sum_over_second", "take_rows", "top_k", "transposed_convolution", "where",
+    "group_norm", "grouped_linear", "halves_rotary_embedding", "interleaved_rotary_embedding", "layer_norm", "less_row_maximum",
+    "linear", "linear_4bit", "lower", "matmul", "max_pool", "mean", "mean_squared_error", "multiply", "padded", "part",
+    "partial_rotary_embedding", "power", "raise_to_fp32", "rearranged", "recomputed_gelu", "recurrent_layer", "relu_", "repeat_heads",
+    "repeated", "resampled", "rms_norm", "rms_norm_in_fp32", "rms_norm_of_stream", "rotary_embedding", "rotate_half", "scaled",
+    "scaled_dot_product_attention", "shifted", "softmax", "split", "sum_over_second", "take_rows", "top_k", "transposed_convolution",
+    "where",
 ]  # fmt: skip

@@ -124,21 +124,23 @@ def _efficient_backward_workspace(q: Meta, k: Meta, v: Meta) -> Scratch:
 
 
 def _plain_kernel(qkv: tuple[Tensor, Tensor, Tensor], bias: Tensor | None, causal: bool, dropout_probability: float) -> Tensor:
-    """The fallback of matrix products: scores for every pair of positions; keys and values repeated to all heads."""
+    """The fallback of matrix products: scores for every pair of positions, in fp32; keys and values repeated to all heads."""
     q, k, v = qkv
-    tape = q.tape
+    tape, dtype = q.tape, q.dtype
     if k.shape[1] != q.shape[1]:
         k, v = _repeated(k, q.shape[1]), _repeated(v, q.shape[1])
-    q, k = scaled(q), scaled(k)
-    scores = matmul(q, k.transpose(-1, -2))
+    q, k, v = cast(q, FP32), cast(k, FP32), cast(v, FP32)
+    scaled_q = scaled(q)
+    scores = matmul(scaled_q, scaled(k.transpose(-1, -2)))
     if bias is None and causal and q.shape[2] > 1:
-        bias = tape.empty(scores.shape[-2:], q.dtype)
+        bias = tape.empty(scores.shape[-2:], dtype)
     if bias is not None:
         scores = add(scores, bias)
         del bias
     weights = softmax(scores)
     del scores
-    return contiguous(matmul(dropout(weights, dropout_probability), v).transpose(1, 2))
+    out = matmul(dropout(weights, dropout_probability), v)
+    return contiguous(cast(out, dtype).transpose(1, 2))
 
 
 def repeat_heads(x: Tensor, heads: int) -> Tensor:
