@@ -3,12 +3,13 @@
 from collections.abc import Mapping
 from typing import Any
 
+from app.architectures import graph
 from app.architectures.library import find
 from app.architectures.network import Network, Options
 from app.architectures.readers import diffusers_config, layer_list, timm_models, transformers_config
 from app.errors import RigwiseError
 from app.workloads.fields import invalid_field
-from app.workloads.model import ConfigModel, LayerListModel, ModelReference, PresetModel, SizeModel
+from app.workloads.model import ConfigModel, GraphModel, LayerListModel, ModelReference, PresetModel, SizeModel
 
 
 DECODER_FIELDS = ("vocab_size", "hidden_size", "num_hidden_layers", "num_attention_heads", "intermediate_size")
@@ -36,6 +37,8 @@ def build_network(reference: ModelReference, options: Options) -> Network:
             return build_from_config(reference.config, options)
         case LayerListModel():
             return layer_list.build(reference.input, reference.layers, options)
+        case GraphModel():
+            return graph.build(reference.graph, options)
         case SizeModel():
             raise Unmodelled("a network known only by its size", reference.parameters, reference.family)
 

@@ -26,7 +26,7 @@ _WORKLOAD: TypeAdapter[Workload] = TypeAdapter(Workload)
 # Steps of pydantic's error locations that name a union member or a type, not a field of the document.
 _UNION_STEPS = {
     "training", "inference", "classical", "full", "lora", "qlora", "frozen",
-    "PresetModel", "ConfigModel", "SizeModel", "LayerListModel", "Parallelism", "LastLayers", "GpuLayers",
+    "PresetModel", "ConfigModel", "SizeModel", "LayerListModel", "GraphModel", "Parallelism", "LastLayers", "GpuLayers",
 }  # fmt: skip
 
 
@@ -63,7 +63,9 @@ def _relevant(error: ValidationError, document: object) -> list[Any]:
     return [issue for issue in issues if not others & {step for step in issue["loc"] if isinstance(step, str)}]
 
 
-_MODEL_FORMS = (("preset", "PresetModel"), ("config", "ConfigModel"), ("parameters", "SizeModel"), ("layers", "LayerListModel"))
+_MODEL_FORMS = (
+    ("preset", "PresetModel"), ("config", "ConfigModel"), ("parameters", "SizeModel"), ("layers", "LayerListModel"), ("graph", "GraphModel"),
+)  # fmt: skip
 
 
 def _model_of(document: object) -> object:

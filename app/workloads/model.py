@@ -8,6 +8,7 @@ from app.workloads.fields import Count, Document
 
 Family = Literal["decoder", "encoder", "encoder_decoder", "vision", "convolutional", "diffusion", "recurrent", "dense"]
 
+LARGEST_GRAPH = 4_000  # operators; a vision transformer exported to ONNX has about a thousand
 LARGEST_CONFIG_ENTRIES = 2_000  # a real config.json has some fifty
 
 
@@ -54,4 +55,25 @@ class LayerListModel(Weighed):
     layers: Annotated[tuple[dict[str, Any], ...], Field(min_length=1, max_length=2_000)]
 
 
-ModelReference = PresetModel | ConfigModel | SizeModel | LayerListModel
+class GraphInput(Document):
+    """One input of a graph, without its batch dimension; indices are whole numbers such as token ids."""
+
+    shape: Annotated[tuple[Count, ...], Field(max_length=7)]
+    kind: Literal["values", "indices"] = "values"
+
+
+class Graph(Document):
+    """Operators in the order they run. Values are numbered: the inputs first, then the result of each node; a node's `from` names its own."""
+
+    inputs: Annotated[tuple[GraphInput, ...], Field(min_length=1, max_length=32)]
+    nodes: Annotated[tuple[dict[str, Any], ...], Field(min_length=1, max_length=LARGEST_GRAPH)]
+    output: Annotated[int, Field(ge=0)] | None = None  # None: the last node's
+
+
+class GraphModel(Weighed):
+    """A network as a graph of operators, which the readers of ONNX and Keras files make."""
+
+    graph: Graph
+
+
+ModelReference = PresetModel | ConfigModel | SizeModel | LayerListModel | GraphModel
