@@ -122,3 +122,36 @@ class GatedFeedForward(Module):
         x = self.proj_in(x)
         x, gate = op.split(x, (self.inner, self.inner))
         return op.multiply(x, op.activation(gate, "gelu"))
+
+
+class FeedForward(Module):
+    """Two projections with an activation between them."""
+
+    def __init__(self, width: int, activation: str, inner: int | None = None) -> None:
+        self.activation, inner = activation, inner or 4 * width
+        self.proj_in, self.proj_out = Linear(width, inner), Linear(inner, width)
+
+    def __call__(self, x: Tensor) -> Tensor:
+        x = self._activated(x)
+        return self.proj_out(x)
+
+    def _activated(self, x: Tensor) -> Tensor:
+        x = self.proj_in(x)
+        return op.activation(x, self.activation)
+
+
+class Modulation(Module):
+    """`count` vectors for each sample, each as wide as the stream, from its condition: shifts, scales and gates."""
+
+    def __init__(self, width: int, count: int, condition: int | None = None) -> None:
+        self.count, self.linear = count, Linear(condition or width, count * width)
+
+    def __call__(self, condition: Tensor) -> list[Tensor]:
+        x = self.linear(op.activation(condition, "silu"))
+        width = x.shape[-1] // self.count
+        return [part.view(part.shape[0], 1, width) for part in op.split(x, (width,) * self.count)]
+
+
+def modulated(x: Tensor, shift: Tensor, scale: Tensor) -> Tensor:
+    """x (1 + scale) + shift."""
+    return op.add(op.multiply(x, op.shifted(scale)), shift)

@@ -3,14 +3,16 @@
 from collections.abc import Collection
 from typing import Any
 
+from app.architectures.diffusion_transformer import DiffusionTransformer, DitSpec
 from app.architectures.diffusion_unet import DiffusionUNet, DiffusionUNetSpec, Level
 from app.architectures.network import Network, Options
-from app.architectures.readers.fields import LARGEST_SIZE, flag, integer
+from app.architectures.readers.fields import LARGEST_SIZE, MOST_LAYERS, flag, integer
 from app.architectures.readers.transformers_config import Builder, Config
 from app.workloads.fields import invalid_field
 
 MOST_LEVELS = 12
 _CROSSING = {"CrossAttnDownBlock2D": True, "DownBlock2D": False, "CrossAttnUpBlock2D": True, "UpBlock2D": False}
+_ACTIVATIONS = {"gelu-approximate": "gelu_tanh", "gelu": "gelu"}
 _MIDDLE = {"UNetMidBlock2DCrossAttn": True, None: False}
 
 
@@ -74,4 +76,24 @@ def _per_level(config: Config, name: str, count: int, default: int | None = None
     return tuple(given)
 
 
-BUILDERS: dict[str, Builder] = {"UNet2DConditionModel": _unet}
+def _dit(config: Config, options: Options) -> Network:
+    activation = config.get("activation_fn", "gelu-approximate")
+    if activation not in _ACTIVATIONS:
+        raise invalid_field("model.config.activation_fn", f"must be {' or '.join(_ACTIVATIONS)}")
+    channels = integer(config, "in_channels", default=4)
+    spec = DitSpec(
+        heads=integer(config, "num_attention_heads", default=16),
+        head_size=integer(config, "attention_head_dim", default=72),
+        layers=integer(config, "num_layers", default=28, largest=MOST_LAYERS),
+        in_channels=channels,
+        out_channels=integer(config, "out_channels", default=channels),
+        patch=integer(config, "patch_size", default=2),
+        latent=integer(config, "sample_size", default=32),
+        classes=integer(config, "num_embeds_ada_norm", default=1000),
+        attention_bias=flag(config, "attention_bias", True),
+        activation=_ACTIVATIONS[activation],
+    )
+    return DiffusionTransformer(spec, options)
+
+
+BUILDERS: dict[str, Builder] = {"UNet2DConditionModel": _unet, "DiTTransformer2DModel": _dit}
