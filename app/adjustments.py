@@ -4,7 +4,7 @@ An option says when it applies and which fields it sets to what. What it does to
 search to say, so an option that helps nothing costs only time.
 """
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Generic, TypeVar
 
@@ -17,15 +17,34 @@ Kind = TypeVar("Kind", TrainingWorkload, InferenceWorkload, ClassicalWorkload)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Option(Generic[Kind]):
-    """One way to make a workload smaller: its name, and the fields it sets; None where it does not apply."""
+    """One way to make a workload smaller: its key, its name, and the fields it sets; None where it does not apply."""
 
+    key: str
     label: str
     fields: Callable[[Kind], Mapping[str, object] | None]
 
 
-def set_to(path: str, value: object, *, when: Callable[[Any], bool]) -> Callable[[Any], Mapping[str, object] | None]:
+Fields = Callable[[Any], Mapping[str, object] | None]
+
+
+def set_to(path: str, value: object, *, when: Callable[[Any], bool]) -> Fields:
     """An option that sets one field under a condition."""
     return lambda workload: {path: value} if when(workload) else None
+
+
+def switched(path: str, value: object, *now: object) -> Fields:
+    """An option that sets one field where it has one of the values `now`, or where none is given any other value."""
+    return set_to(path, value, when=lambda workload: getattr(workload, path) in now if now else getattr(workload, path) != value)
+
+
+def halved(path: str, least: int) -> Fields:
+    """An option that halves a count, down to `least`."""
+
+    def fields(workload: Any) -> Mapping[str, object] | None:
+        now = getattr(workload, path)
+        return {path: now // 2} if now and now >= 2 * least else None
+
+    return fields
 
 
 # -- training -----------------------------------------------------------------------------------------------------------------------
@@ -56,14 +75,6 @@ def _adapters(method: str) -> Callable[[TrainingWorkload], Mapping[str, object] 
     return fields
 
 
-def _half(path: str, least: int) -> Callable[[Any], Mapping[str, object] | None]:
-    def fields(workload: Any) -> Mapping[str, object] | None:
-        now = getattr(workload, path)
-        return {path: now // 2} if now and now >= 2 * least else None
-
-    return fields
-
-
 def _sharded(stage: int) -> Callable[[TrainingWorkload], Mapping[str, object] | None]:
     def fields(job: TrainingWorkload) -> Mapping[str, object] | None:
         spread = job.parallelism
@@ -79,47 +90,37 @@ def _offloaded(job: TrainingWorkload) -> Mapping[str, object] | None:
     return {"parallelism.offload": "optimizer"} if isinstance(spread, Parallelism) and spread.offload == "none" else None
 
 
+def _tunes_everything(job: TrainingWorkload) -> bool:
+    return isinstance(job.tuning, FullTuning)
+
+
 def _one_gpu(workload: Any) -> bool:
     return isinstance(workload.parallelism, Parallelism) and workload.parallelism.gpus == 1
 
 
-def _in_bf16(precision: str, *wider: str) -> Callable[[TrainingWorkload], Mapping[str, object] | None]:
-    return set_to("precision", precision, when=lambda job: job.precision in wider)
-
-
 WIDE_PRECISIONS = ("fp64", "fp32", "tf32", "amp_fp16")
 ADAM_FAMILY = ("adamw", "adam")
+HEAD_ONLY = {"method": "frozen", "trainable": "head"}
 
 TRAINING: tuple[Option[TrainingWorkload], ...] = (
-    Option(label="half the batch", fields=_half_batch),
-    Option(label="a batch of 1", fields=_batch_of_one),
-    Option(
-        label="checkpoint the activations",
-        fields=set_to("activation_checkpointing", "full", when=lambda job: job.activation_checkpointing != "full"),
-    ),
-    Option(
-        label="8-bit optimizer states", fields=set_to("optimizer", "adamw_8bit", when=lambda job: job.optimizer in ADAM_FAMILY),
-    ),
-    Option(label="automatic mixed precision in bf16", fields=_in_bf16("amp_bf16", *WIDE_PRECISIONS)),
-    Option(label="weights in bf16 too", fields=_in_bf16("bf16", *WIDE_PRECISIONS, "amp_bf16")),
-    Option(label="LoRA adapters in place of all weights", fields=_adapters("lora")),
-    Option(label="QLoRA: adapters on a 4-bit base", fields=_adapters("qlora")),
-    Option(
-        label="train the head only",
-        fields=set_to("tuning", {"method": "frozen", "trainable": "head"}, when=lambda job: isinstance(job.tuning, FullTuning)),
-    ),
-    Option(label="fused cross-entropy", fields=set_to("fused_cross_entropy", True, when=lambda job: not job.fused_cross_entropy)),
-    Option(label="attention without the score matrix", fields=set_to("attention", "sdpa", when=lambda job: job.attention == "eager")),
-    Option(
-        label="fused optimizer step",
-        fields=set_to("optimizer_implementation", "fused", when=lambda job: job.optimizer_implementation == "foreach"),
-    ),
-    Option(label="half the sequence length", fields=_half("sequence_length", 256)),
-    Option(label="spread over several GPUs", fields=set_to("parallelism", "auto", when=_one_gpu)),
-    Option(label="ZeRO 2: shard optimizer states and gradients", fields=_sharded(2)),
-    Option(label="ZeRO 3: shard weights too", fields=_sharded(3)),
-    Option(label="optimizer states in RAM", fields=_offloaded),
-)  # fmt: skip
+    Option(key="half-batch", label="half the batch", fields=_half_batch),
+    Option(key="batch-1", label="a batch of 1", fields=_batch_of_one),
+    Option(key="checkpointing", label="checkpoint the activations", fields=switched("activation_checkpointing", "full")),
+    Option(key="adamw-8bit", label="8-bit optimizer states", fields=switched("optimizer", "adamw_8bit", *ADAM_FAMILY)),
+    Option(key="amp", label="automatic mixed precision in bf16", fields=switched("precision", "amp_bf16", *WIDE_PRECISIONS)),
+    Option(key="bf16", label="weights in bf16 too", fields=switched("precision", "bf16", *WIDE_PRECISIONS, "amp_bf16")),
+    Option(key="lora", label="LoRA adapters in place of all weights", fields=_adapters("lora")),
+    Option(key="qlora", label="QLoRA: adapters on a 4-bit base", fields=_adapters("qlora")),
+    Option(key="head", label="train the head only", fields=set_to("tuning", HEAD_ONLY, when=_tunes_everything)),
+    Option(key="fused-loss", label="fused cross-entropy", fields=switched("fused_cross_entropy", True)),
+    Option(key="attention", label="attention without the score matrix", fields=switched("attention", "sdpa", "eager")),
+    Option(key="fused-step", label="fused optimizer step", fields=switched("optimizer_implementation", "fused", "foreach")),
+    Option(key="half-length", label="half the sequence length", fields=halved("sequence_length", 256)),
+    Option(key="several-gpus", label="spread over several GPUs", fields=set_to("parallelism", "auto", when=_one_gpu)),
+    Option(key="zero-2", label="ZeRO 2: shard optimizer states and gradients", fields=_sharded(2)),
+    Option(key="zero-3", label="ZeRO 3: shard weights too", fields=_sharded(3)),
+    Option(key="offload", label="optimizer states in RAM", fields=_offloaded),
+)
 
 # -- inference ----------------------------------------------------------------------------------------------------------------------
 
@@ -141,7 +142,7 @@ CACHE_STEPS: Mapping[str, Sequence[str]] = {
     "sglang": ("bf16", "fp8"),
     "tensorrt-llm": ("bf16", "fp8"),
 }
-EQUAL_FORMATS: Mapping[str, str] = {"fp16": "bf16", "bf16": "bf16", "f16": "f16"}
+SIXTEEN_BITS = frozenset({"fp16", "bf16", "f16"})
 STEPS_SHOWN = 3
 
 
@@ -155,8 +156,7 @@ def _smaller_cache(step: int) -> Callable[[InferenceWorkload], Mapping[str, obje
 
 def _next_format(path: str, now: str, steps: Sequence[str], step: int) -> Mapping[str, object] | None:
     """The format `step` places further down; one in 16 bits counts as the 16-bit step of the runtime."""
-    sixteen = ("fp16", "bf16", "f16")
-    position = next((index for index, name in enumerate(steps) if name == now or {name, now} <= set(sixteen)), None)
+    position = next((index for index, name in enumerate(steps) if name == now or {name, now} <= SIXTEEN_BITS), None)
     if position is None or position + step >= len(steps):
         return None
     return {path: steps[position + step]}
@@ -167,16 +167,16 @@ def _offload_to_ram(job: InferenceWorkload) -> Mapping[str, object] | None:
 
 
 INFERENCE: tuple[Option[InferenceWorkload], ...] = (
-    *(Option(label="weights in {}", fields=_smaller_format(step)) for step in range(1, STEPS_SHOWN + 1)),
-    *(Option(label="cache in {}", fields=_smaller_cache(step)) for step in (1, 2)),
-    Option(label="half the context", fields=_half("context_length", 1024)),
-    Option(label="half the sequences at once", fields=_half("concurrent_sequences", 1)),
-    Option(label="half the batch", fields=_half("batch_size", 1)),
-    Option(label="a prompt half as long", fields=_half("prompt_tokens", 256)),
-    Option(label="logits of the last token only", fields=set_to("logits", "last", when=lambda job: job.logits == "all")),
-    Option(label="attention without the score matrix", fields=set_to("attention", "sdpa", when=lambda job: job.attention == "eager")),
-    Option(label="some layers in RAM", fields=_offload_to_ram),
-    Option(label="spread over several GPUs", fields=set_to("parallelism", "auto", when=_one_gpu)),
+    *(Option(key=f"weights-{step}", label="weights in {}", fields=_smaller_format(step)) for step in range(1, STEPS_SHOWN + 1)),
+    *(Option(key=f"cache-{step}", label="cache in {}", fields=_smaller_cache(step)) for step in (1, 2)),
+    Option(key="half-context", label="half the context", fields=halved("context_length", 1024)),
+    Option(key="half-sequences", label="half the sequences at once", fields=halved("concurrent_sequences", 1)),
+    Option(key="half-batch", label="half the batch", fields=halved("batch_size", 1)),
+    Option(key="half-prompt", label="a prompt half as long", fields=halved("prompt_tokens", 256)),
+    Option(key="last-logits", label="logits of the last token only", fields=switched("logits", "last")),
+    Option(key="attention", label="attention without the score matrix", fields=switched("attention", "sdpa", "eager")),
+    Option(key="offload", label="some layers in RAM", fields=_offload_to_ram),
+    Option(key="several-gpus", label="spread over several GPUs", fields=set_to("parallelism", "auto", when=_one_gpu)),
 )
 
 # -- classical ----------------------------------------------------------------------------------------------------------------------
@@ -186,6 +186,7 @@ HISTOGRAM_METHODS: Mapping[str, str] = {
     "GradientBoostingRegressor": "HistGradientBoostingRegressor",
     "DMatrix": "QuantileDMatrix",
 }
+NARROWER: Mapping[str, str] = {"float64": "float32", "int64": "int32"}
 CSV_CHUNK_ROWS = 100_000
 
 
@@ -199,40 +200,76 @@ def _chunks(job: ClassicalWorkload) -> Mapping[str, object] | None:
     return {"hyperparameters.chunksize": CSV_CHUNK_ROWS} if reads else None
 
 
-def _narrow_features(job: ClassicalWorkload) -> Mapping[str, object] | None:
-    return {"dtype": {"float64": "float32", "int64": "int32"}[job.dtype]} if job.dtype in {"float64", "int64"} else None
+def _narrow(job: ClassicalWorkload) -> Mapping[str, object] | None:
+    return {"dtype": NARROWER[job.dtype]} if job.dtype in NARROWER else None
+
+
+def _mostly_zero(job: ClassicalWorkload) -> bool:
+    """A CSR matrix keeps an index beside each number: it is smaller below about two thirds of non-zeros, much smaller below a third."""
+    return job.density < 1 / 3 and job.container != "csr"
 
 
 CLASSICAL: tuple[Option[ClassicalWorkload], ...] = (
-    Option(label="numbers in 32 bits", fields=_narrow_features),
-    Option(label="the histogram method {}", fields=_histogram),
-    Option(label="read in chunks of 100,000 rows", fields=_chunks),
-    Option(label="Parquet in place of CSV", fields=set_to("source_format", "parquet", when=lambda job: job.source_format == "csv")),
-    Option(label="data on disk, mapped into memory", fields=set_to("container", "memmap", when=lambda job: job.container == "numpy")),
-    Option(label="a sparse matrix", fields=set_to("container", "csr", when=lambda job: job.density < 0.3 and job.container != "csr")),
-    Option(label="one worker", fields=set_to("n_jobs", 1, when=lambda job: job.n_jobs != 1)),
-    Option(label="a sample of half the rows", fields=_half("rows", 10_000)),
+    Option(key="narrow", label="numbers in 32 bits", fields=_narrow),
+    Option(key="histogram", label="the histogram method {}", fields=_histogram),
+    Option(key="chunks", label="read in chunks of 100,000 rows", fields=_chunks),
+    Option(key="parquet", label="Parquet in place of CSV", fields=switched("source_format", "parquet", "csv")),
+    Option(key="mapped", label="data on disk, mapped into memory", fields=switched("container", "memmap", "numpy")),
+    Option(key="sparse", label="a sparse matrix", fields=set_to("container", "csr", when=_mostly_zero)),
+    Option(key="one-worker", label="one worker", fields=switched("n_jobs", 1)),
+    Option(key="half-rows", label="a sample of half the rows", fields=halved("rows", 10_000)),
 )
 
+# What practitioners combine, from the mildest: tried where no single option is enough. Of each, what is in force already is left out.
+TRAINING_RECIPES = (
+    ("checkpointing", "batch-1"),
+    ("checkpointing", "adamw-8bit"),
+    ("lora", "checkpointing"),
+    ("qlora", "checkpointing"),
+    ("bf16", "adamw-8bit", "checkpointing"),
+    ("lora", "checkpointing", "batch-1"),
+    ("qlora", "checkpointing", "batch-1", "fused-loss"),
+    ("checkpointing", "batch-1", "offload"),
+    ("several-gpus", "checkpointing"),
+)
+INFERENCE_RECIPES = (
+    ("weights-1", "cache-1"),
+    ("weights-2", "cache-1"),
+    ("weights-1", "several-gpus"),
+    ("weights-3", "cache-1"),
+    ("weights-3", "cache-1", "half-context"),
+    ("weights-3", "offload"),
+)
+CLASSICAL_RECIPES = (("narrow", "histogram"), ("narrow", "mapped"), ("narrow", "half-rows"), ("narrow", "one-worker"))
 
-def changes_for(workload: Workload) -> Iterator[tuple[Change, ...]]:
+
+def changes_for(workload: Workload) -> tuple[tuple[Change, ...], ...]:
     """Every single option that applies to the workload, as changes of its fields."""
-    match workload:
-        case TrainingWorkload():
-            yield from _applied(TRAINING, workload)
-        case InferenceWorkload():
-            yield from _applied(INFERENCE, workload)
-        case ClassicalWorkload():
-            yield from _applied(CLASSICAL, workload)
+    return tuple(_applied(workload).values())
 
 
-def _applied(options: Sequence[Option[Kind]], workload: Kind) -> Iterator[tuple[Change, ...]]:
-    for option in options:
-        fields = option.fields(workload)
-        if fields:
-            (path, value), *others = fields.items()
-            first = Change(path=path, value=value, label=option.label.format(value))
-            yield (first, *(Change(path=path, value=value, label=_plain(path, value)) for path, value in others))
+def recipes_for(workload: Workload) -> tuple[tuple[Change, ...], ...]:
+    """The sets of two and more options that apply to the workload, each once."""
+    applied = _applied(workload)
+    recipes = (TRAINING_RECIPES, INFERENCE_RECIPES, CLASSICAL_RECIPES)[_kind(workload)]
+    chosen = (tuple(key for key in recipe if key in applied) for recipe in recipes)
+    distinct = dict.fromkeys(keys for keys in chosen if len(keys) > 1)
+    return tuple(tuple(change for key in keys for change in applied[key]) for keys in distinct)
+
+
+def _kind(workload: Workload) -> int:
+    return (TrainingWorkload, InferenceWorkload, ClassicalWorkload).index(type(workload))
+
+
+def _applied(workload: Workload) -> Mapping[str, tuple[Change, ...]]:
+    options: tuple[Option[Any], ...] = (TRAINING, INFERENCE, CLASSICAL)[_kind(workload)]
+    return {option.key: _changes(option, fields) for option in options if (fields := option.fields(workload))}
+
+
+def _changes(option: Option[Any], fields: Mapping[str, object]) -> tuple[Change, ...]:
+    (path, value), *others = fields.items()
+    first = Change(path=path, value=value, label=option.label.format(value))
+    return (first, *(Change(path=path, value=value, label=_plain(path, value)) for path, value in others))
 
 
 def _plain(path: str, value: object) -> str:

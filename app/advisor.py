@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import date
 from typing import Any
 
-from app.adjustments import changed, changes_for
+from app.adjustments import changed, changes_for, recipes_for
 from app.advice_document import lever_json, machine_json, rental_json
 from app.errors import InvalidInput
 from app.estimation.estimate import Estimate
@@ -15,13 +15,11 @@ from app.hardware import Catalogue, Gpu
 from app.placement import Placement, Unplaceable
 from app.recommendation.advice import Change, Lever, Recommendation
 from app.recommendation.cloud import Rental, rentals
-from app.recommendation.levers import Proposal, combined, levers
+from app.recommendation.levers import Proposal, levers, minimal
 from app.recommendation.recommend import recommend
 from app.workloads import AdviceRequest, Workload
 
 Estimator = Callable[[Workload], Job]
-
-PAIRED_LEVERS = 4  # where no single change brings a machine into the limits, the most effective ones are tried in pairs
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -90,7 +88,7 @@ def advise(request: AdviceRequest, catalogue: Catalogue, *, today: date, estimat
 
 
 def _levers(job: Remembered, request: AdviceRequest, catalogue: Catalogue, estimator: Estimator, *, in_reach: bool) -> tuple[Lever, ...]:
-    """Single changes; where none of them and nothing else brings a machine into the limits, pairs of the most effective."""
+    """Single changes; where none of them and nothing else brings a machine into the limits, sets of changes too."""
 
     def tried(sets: Iterable[tuple[Change, ...]]) -> tuple[Lever, ...]:
         return levers(_proposal((), job), _proposals(sets, request.workload, estimator), request.limits, catalogue)
@@ -98,8 +96,8 @@ def _levers(job: Remembered, request: AdviceRequest, catalogue: Catalogue, estim
     singles = tried(changes_for(request.workload))
     if in_reach or any(lever.in_budget for lever in singles):
         return singles
-    effective = sorted(singles, key=lambda lever: lever.gpu_bytes or lever.host_bytes)[:PAIRED_LEVERS]
-    return (*(lever for lever in tried(combined(effective)) if lever.in_budget), *singles)
+    sets = minimal(lever for lever in tried(recipes_for(request.workload)) if lever.in_budget)
+    return (*sets, *singles)
 
 
 def _proposals(sets: Iterable[tuple[Change, ...]], workload: Workload, estimator: Estimator) -> Iterator[Proposal]:

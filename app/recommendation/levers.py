@@ -1,6 +1,6 @@
 """Make it fit: what each change of a workload does to its memory, its time and the price of the cheapest machine for it."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 from app.hardware import Catalogue, Gpu
@@ -70,10 +70,12 @@ def _rank(lever: Lever) -> tuple[bool, int, int, int, tuple[str, ...]]:
     return (lever.cheapest is None, price, lever.gpu_bytes, lever.host_bytes, tuple(change.label for change in lever.changes))
 
 
-def combined(singles: Iterable[Lever]) -> Iterator[tuple[Change, ...]]:
-    """Pairs of levers that touch different fields, in the order given."""
-    rows = list(singles)
-    for index, one in enumerate(rows):
-        for other in rows[index + 1 :]:
-            if not {change.path for change in one.changes} & {change.path for change in other.changes}:
-                yield (*one.changes, *other.changes)
+def minimal(found: Iterable[Lever]) -> tuple[Lever, ...]:
+    """The levers of which no part does the same: without those whose changes include all changes of another one."""
+    rows = list(found)
+    return tuple(one for one in rows if not any(_part_of(other, one) for other in rows))
+
+
+def _part_of(one: Lever, other: Lever) -> bool:
+    fields, all_fields = ({(change.path, str(change.value)) for change in lever.changes} for lever in (one, other))
+    return fields < all_fields
