@@ -1,6 +1,6 @@
 """Clustering and mixtures of scikit-learn 1.9.1."""
 
-from math import log
+import math
 
 from app.estimation.classical.inputs import SKLEARN, fitted, float_copy, row_major_copy, table_copy
 from app.estimation.classical.plan import Plan, Spread, fullest, present, product
@@ -14,6 +14,7 @@ MINI_BATCH_ROW_BYTES = 25
 NEIGHBOUR_BYTES = 15  # int64 neighbour numbers in arrays that have doubled as they grew; six cases
 LIST_BYTES = 200  # a numpy array object and its pointers for each row
 EDGE_LOSS = 0.25  # of a neighbourhood's diameter that lies outside the data at each face
+MOST_DIMENSIONS = 3  # tables of more columns lie near surfaces of few dimensions
 USUAL_NEIGHBOURS = 50
 MIXTURE_COPIES = 5.2  # arrays of rows x components; two cases
 NEIGHBOURS = Spread(0.4, 3.0, "how many neighbours lie within eps depends on the data")
@@ -29,7 +30,7 @@ def k_means(task: Task) -> Plan:
     variance = table_copy(
         task, "variance", "Temporary of the variance", f"{SOURCE}/_kmeans.py, _tolerance", copies=SPARSE_COPIES if task.is_sparse else 1
     )
-    trials = 2 + int(log(clusters))
+    trials = 2 + int(math.log(clusters))
     seeding = (
         product("seeding", "Distances to the candidates of k-means++", f"{SOURCE}/_kmeans.py", rows=task.rows, candidates=trials, bytes=8),
         product("row_vectors", "Norms, weights, distances, labels", f"{SOURCE}/_kmeans.py", rows=task.rows, bytes=KMEANS_ROW_BYTES),
@@ -80,8 +81,9 @@ def gaussian_mixture(task: Task) -> Plan:
 def dbscan(task: Task) -> Plan:
     """DBSCAN: the neighbours of every row at once. `neighbours` in the hyper-parameters says how many lie within eps inside the data."""
     neighbours = min(task.number("neighbours", USUAL_NEIGHBOURS), float(task.rows))
-    side = (neighbours / task.rows) ** (1 / max(1, task.columns))
-    met = neighbours * (1 - EDGE_LOSS * side) ** task.columns
+    dimensions = min(MOST_DIMENSIONS, task.columns)
+    side = math.pow(neighbours / task.rows, 1 / dimensions)
+    met = neighbours * math.pow(1 - EDGE_LOSS * side, dimensions)
     fit = (
         product(
             "neighbour_lists",
@@ -116,5 +118,5 @@ def agglomerative(task: Task) -> Plan:
 
 def affinity(task: Task) -> Plan:
     """Spectral clustering, affinity propagation and others that hold a similarity for every pair of rows."""
-    matrices = product("affinities", "Similarity matrices", SOURCE, matrices=3, rows=task.rows, rows_again=task.rows, bytes=8)
+    matrices = product("affinities", "Similarity matrices", SOURCE, matrices=3, entries=task.rows * task.rows, bytes=8)
     return _labelled(task, (matrices,), 1)

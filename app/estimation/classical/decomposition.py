@@ -26,8 +26,7 @@ def pca(task: Task) -> Plan:
                 "Covariance and its eigenvectors",
                 PCA_SOURCE,
                 copies=COVARIANCE_COPIES,
-                columns=task.columns,
-                columns_again=task.columns,
+                entries=task.columns * task.columns,
                 bytes=task.float_bytes,
             ),
         )
@@ -35,12 +34,19 @@ def pca(task: Task) -> Plan:
         fit = (
             copy,
             table_copy(task, "singular_vectors", "Left singular vectors and LAPACK's copy", f"{PCA_SOURCE}; scipy.linalg.svd", copies=2),
+            _workspace(task),
         )
     elif solver == "arpack":
         fit = (copy, _factor(task, "rows", task.rows, components, 1))
     else:
         fit = (copy, _factor(task, "rows", task.rows, components + OVERSAMPLES, ROW_FACTORS))
     return _projection(task, present(*fit), components)
+
+
+def _workspace(task: Task) -> Term:
+    """LAPACK's gesdd: four squares of the shorter side."""
+    side = min(task.rows, task.columns)
+    return product("workspace", "LAPACK's workspace", "LAPACK gesdd", squares=4, entries=side * side, bytes=task.float_bytes)
 
 
 def _components(task: Task) -> int:

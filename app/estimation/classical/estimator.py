@@ -28,6 +28,7 @@ class ClassicalNeed:
     host_memory: HostMemory
     model_file_bytes: int
     peak_step: str
+    family: str  # of mechanisms: its measured residuals give the interval
     data_bytes: int
     findings: tuple[Finding, ...]
 
@@ -46,6 +47,7 @@ def estimate_classical(workload: ClassicalWorkload) -> ClassicalNeed:
         host_memory=_host_memory(terms, spread),
         model_file_bytes=plan.model_file_bytes,
         peak_step=name,
+        family=plan.family,
         data_bytes=_data_bytes(Task.of(workload), read),
         findings=_findings(workload, found, plan, terms, unknown_steps),
     )

@@ -48,9 +48,7 @@ def support_vector_machine(task: Task) -> Plan:
 
 def complete_kernel(task: Task) -> Plan:
     """KernelRidge and Gaussian processes: the complete kernel, its factor and one temporary."""
-    kernel = product(
-        "kernel", "Kernel matrix, its factor and a temporary", SKLEARN, matrices=3, rows=task.rows, rows_again=task.rows, bytes=8
-    )
+    kernel = product("kernel", "Kernel matrix, its factor and a temporary", SKLEARN, matrices=3, entries=task.rows * task.rows, bytes=8)
     model = product("training_rows", "Training rows", SKLEARN, rows=task.rows, columns=task.columns, bytes=8)
     return fitted("kernels", task, (kernel,), model=(model,), model_file_bytes=model.bytes)
 
@@ -58,6 +56,6 @@ def complete_kernel(task: Task) -> Plan:
 def pairwise_distances(task: Task) -> Plan:
     """sklearn.metrics.pairwise_distances: the full matrix."""
     matrix = product(
-        "distances", "Distance matrix", f"{SKLEARN}, metrics/pairwise.py", rows=task.rows, rows_again=task.rows, bytes=task.float_bytes
+        "distances", "Distance matrix", f"{SKLEARN}, metrics/pairwise.py", entries=task.rows * task.rows, bytes=task.float_bytes
     )
     return fitted("kernels", task, (matrix,), model_file_bytes=0)

@@ -13,7 +13,7 @@ STOCHASTIC = f"{SKLEARN}, linear_model/_stochastic_gradient.py; measured on six 
 # Vectors as long as the table, in multiples of one floating-point number a row.
 BINARY_VECTORS = 3.4  # raw prediction, gradient, loss, and a share of the line search's
 CLASS_VECTORS = 2  # raw predictions and their gradients, one for each class
-SPARSE_CLASS_VECTORS = 3.6  # the product with a sparse table is a new array each time
+SPARSE_CLASS_VECTORS = 3.0  # the product with a sparse table is a new array each time
 SAGA_BYTES_PER_ROW = 18
 STOCHASTIC_BYTES_PER_ROW = 12  # float64 targets, sample weights
 LIBLINEAR_NODE_BYTES = 16
@@ -35,7 +35,9 @@ def linear_regression(task: Task) -> Plan:
 def ridge(task: Task) -> Plan:
     """Ridge regression: a centred copy and the Gram matrix of the shorter side; with solver="svd" LAPACK's copies instead."""
     if task.text("solver", "auto") == "svd":
-        gram = table_copy(task, "svd_copies", "Copy and left singular vectors", f"{SKLEARN}, linear_model/_ridge.py, _solve_svd", copies=2)
+        gram = table_copy(
+            task, "svd_copies", "Copies and left singular vectors", f"{SKLEARN}, linear_model/_ridge.py, _solve_svd", copies=3
+        )
     else:
         side = min(task.rows, task.columns)
         gram = product(
@@ -43,8 +45,7 @@ def ridge(task: Task) -> Plan:
             "Gram matrix, its factor and a working copy",
             f"{SKLEARN}, linear_model/_ridge.py, _solve_cholesky",
             copies=GRAM_COPIES,
-            side=side,
-            side_again=side,
+            entries=side * side,
             bytes=task.float_bytes,
         )
     return fitted("linear", task, present(table_copy(task, "centred", "Centred copy", BASE), gram))

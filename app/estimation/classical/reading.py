@@ -137,7 +137,8 @@ def _table(task: Task) -> Step:
     if task.workload.container == "memmap":
         return Step(name="open", retained=(*present(target), *_mapped(task)))
     values = _values(task)
-    slack = min(MOST_SLACK_BYTES, LEAST_SLACK_BYTES + SLACK_SHARE * total(values))
+    frame = task.workload.container == "dataframe" or task.workload.column_types is not None
+    slack = MOST_SLACK_BYTES if frame else min(MOST_SLACK_BYTES, LEAST_SLACK_BYTES + SLACK_SHARE * total(values))
     kept = product("slack", "Modules loaded on first use, heap left behind", "medians of 60 measured cases", bytes=slack)
     return Step(name="read", retained=present(*values, target, kept))
 

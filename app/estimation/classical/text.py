@@ -62,7 +62,7 @@ def vocabulary_size(task: Task) -> int:
         factor, exponent = COLLECTION.get(length, (1.0, 0.95))
         size = min(total, factor * math.pow(total, exponent))
         known = task.workload.vocabulary if length == 1 else None
-        sizes.append(min(total, known) if known else size)
+        sizes.append(min(size, known) if known else size)
     return round(sum(sizes))
 
 
