@@ -15,7 +15,8 @@ IMAGENET = DataSet(samples=1_281_167, bytes_per_sample=114_660)
 
 def job(**changes: Any) -> StorageJob:
     usual: dict[str, Any] = {
-        "data": DataSet(size_gb=150), "model_file_bytes": 14 * GB, "checkpoint_bytes": 98 * GB, "checkpoints_kept": 3, "framework": "pytorch",
+        "data": DataSet(size_gb=150), "model_file_bytes": 14 * GB, "checkpoint_bytes": 98 * GB, "checkpoints_kept": 3,
+        "framework": "pytorch",
     }  # fmt: skip
     return StorageJob(**{**usual, **changes})
 

@@ -94,9 +94,10 @@ def test_regression_forests_grow_a_leaf_for_every_distinct_row() -> None:
     assert leaves(extra, EXTRA_TREES) == 100_000
 
 
-@pytest.mark.parametrize(
-    "limit", [{"max_depth": 8}, {"min_samples_leaf": 50}, {"max_leaf_nodes": 100}, {"min_samples_split": 500}, {"max_samples": 0.1}]
-)
+LIMITS = [{"max_depth": 8}, {"min_samples_leaf": 50}, {"max_leaf_nodes": 100}, {"min_samples_split": 500}, {"max_samples": 0.1}]
+
+
+@pytest.mark.parametrize("limit", LIMITS)
 def test_every_limit_makes_forests_smaller(limit: dict[str, Any]) -> None:
     free = Task.of(workload(algorithm="RandomForestClassifier"))
     limited = Task.of(workload(algorithm="RandomForestClassifier", hyperparameters=limit))
@@ -182,9 +183,16 @@ def test_adam_keeps_two_states_and_sgd_none() -> None:
     assert adam["weights"] == 2 * plain["weights"]
 
 
-@pytest.mark.parametrize(
-    ("name", "value"), [("n_estimators", "many"), ("n_estimators", -5), ("max_depth", True), ("hidden_layer_sizes", "wide"), ("hidden_layer_sizes", [0])]
-)  # fmt: skip
+UNUSABLE = [
+    ("n_estimators", "many"),
+    ("n_estimators", -5),
+    ("max_depth", True),
+    ("hidden_layer_sizes", "wide"),
+    ("hidden_layer_sizes", [0]),
+]
+
+
+@pytest.mark.parametrize(("name", "value"), UNUSABLE)
 def test_a_hyperparameter_that_cannot_be_used_is_named(name: str, value: object) -> None:
     algorithm = "MLPClassifier" if name == "hidden_layer_sizes" else "RandomForestClassifier"
     with pytest.raises(InvalidInput) as raised:
