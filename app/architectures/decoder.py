@@ -42,6 +42,7 @@ class DecoderSpec:
     output_bias: bool = False
     feed_forward_bias: bool = False
     head_norms: bool = False  # a norm of each query and key head
+    norm_of_each_head: bool = False  # and one with weights of its own for each
     windows: tuple[int | None, ...] = ()
     rotary_size: int | None = None  # components of a head that are turned; None: all
     rotation_by_window: bool = False  # layers with a window turn by other angles

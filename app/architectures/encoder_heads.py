@@ -145,6 +145,18 @@ class PretrainingHead(EncoderHead):
         return op.add(tokens, following)
 
 
+class DiscriminatorHead(EncoderHead):
+    """One score for every position: whether its token was replaced (ELECTRA's pre-training)."""
+
+    def __init__(self, spec: HeadSpec, _: Embedding) -> None:
+        self.activation = spec.transform_activation
+        self.dense = Linear(spec.hidden, spec.hidden)
+        self.dense_prediction = Linear(spec.hidden, 1)
+
+    def __call__(self, x: Tensor) -> Tensor:
+        return self.dense_prediction(activate(self.dense(x), self.activation))
+
+
 class PooledStates(EncoderHead):
     """No head: the hidden states and, in BERT, the pooled first position."""
 

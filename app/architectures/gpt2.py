@@ -1,5 +1,6 @@
 """GPT-2: learned positions, one projection for queries, keys and values, pre-norm blocks (modeling_gpt2.py, transformers 5.23)."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import ClassVar
 
@@ -77,9 +78,9 @@ class FeedForward(Module):
 class Block(Module):
     """Attention, then feed-forward, each on the normed residual stream."""
 
-    def __init__(self, spec: Gpt2Spec, options: Options, layer: int) -> None:
+    def __init__(self, spec: Gpt2Spec, attention: Callable[..., Attended]) -> None:
         self.ln_1 = LayerNorm(spec.hidden)
-        self.attn = Attention(spec, options, layer)
+        self.attn = attention
         self.ln_2 = LayerNorm(spec.hidden)
         self.mlp = FeedForward(spec)
 
@@ -105,9 +106,13 @@ class Gpt2(LanguageModel):
         self.spec = spec
         self.wte = Embedding(spec.vocabulary, spec.hidden)
         self.wpe = Embedding(spec.positions, spec.hidden)
-        self.h = Blocks(block_kinds(spec.layers, options), lambda layer: Block(spec, options, layer))
+        self.h = Blocks(block_kinds(spec.layers, options), lambda layer: Block(spec, self.attention(spec, layer)))
         self.ln_f = LayerNorm(spec.hidden)
         self.tie(self.wte)
+
+    def attention(self, spec: Gpt2Spec, layer: int) -> Callable[..., Attended]:
+        """The attention part of one block."""
+        return Attention(spec, self.options, layer)
 
     def hidden_states(self, tape: Tape, inputs: Inputs, cache: KvCache | None = None) -> Tensor:
         """The normed output of the last block, [batch, length, hidden]."""

@@ -3,10 +3,12 @@
 Source: modeling_mixtral.py, modeling_qwen2_moe.py, modeling_qwen3_moe.py, integrations/moe.py (transformers 5.23).
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 from app.architectures.activations import activate
-from app.architectures.decoder import Decoder, DecoderBlock, DecoderSpec, GatedFeedForward, Layer, feed_forward_of
+from app.architectures.attention import Attended
+from app.architectures.decoder import Attention, Decoder, DecoderBlock, DecoderSpec, GatedFeedForward, Layer, feed_forward_of
 from app.architectures.network import Options
 from app.architectures.tensor_parallel import divided
 from app.tape import operators as op
@@ -116,15 +118,22 @@ class SparseFeedForward(Module):
 
 
 class MixtureDecoder(Decoder):
-    """A Llama-like decoder whose sparse layers have experts."""
+    """A Llama-like decoder whose sparse layers have experts. `attention` makes the attention part of its blocks."""
 
-    def __init__(self, spec: DecoderSpec, experts: ExpertsSpec, options: Options) -> None:
-        self.experts = experts.share(options.tensor)
+    def __init__(
+        self,
+        spec: DecoderSpec,
+        experts: ExpertsSpec,
+        options: Options,
+        attention: Callable[[DecoderSpec, Options, int], Callable[..., Attended]] = Attention,
+    ) -> None:
+        self.experts, self.attention = experts.share(options.tensor), attention
         super().__init__(spec, options, self.block)
 
     def block(self, spec: DecoderSpec, options: Options, layer: int) -> Module:
         """One block, with experts or without."""
-        return DecoderBlock(spec, options, layer, feed_forward=self.sparse_feed_forward if self.experts.sparse[layer] else feed_forward_of)
+        part = self.sparse_feed_forward if self.experts.sparse[layer] else feed_forward_of
+        return DecoderBlock(spec, options, layer, self.attention, part)
 
     def sparse_feed_forward(self, spec: DecoderSpec) -> Layer:
         """The part with the experts."""

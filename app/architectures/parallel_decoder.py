@@ -13,7 +13,7 @@ from app.architectures.network import Options
 from app.architectures.positions import Turns
 from app.tape import operators as op
 from app.tape.dtypes import FP32
-from app.tape.modules import Linear, Module
+from app.tape.modules import LayerNorm, Linear, Module
 from app.tape.tensor import Parameter, Tensor
 
 
@@ -88,15 +88,29 @@ class PartialAttention(Attention):
     def __init__(self, spec: DecoderSpec, options: Options, layer: int) -> None:
         super().__init__(spec, options, layer)
         self.attend = Attend(implementation=options.attention, dropout=spec.attention_dropout, heads_first=True)
+        self.norms = [HeadNorms(heads, spec.head_size) for heads in (spec.heads, spec.kv_heads)] if spec.norm_of_each_head else []
 
     def __call__(self, x: Tensor, turns: Turns, masks: Masks, cache: KvCache | None) -> Attended:
         size, turn = self.spec.head_size, turns[self.window]
         query, key, value = heads_of(self.q_proj(x), size), heads_of(self.k_proj(x), size), heads_of(self.v_proj(x), size)
+        if self.norms:
+            query, key = self.norms[0](query), self.norms[1](key)
         query, key = op.partial_rotary_embedding(query, *turn), op.partial_rotary_embedding(key, *turn)
         if cache is not None:
             key, value = cache.update(self.layer, key, value, self.window)
         out, weights = self.attend(query, key, value, masks[self.window])
         return self.o_proj(out.flatten(2)), weights
+
+
+class HeadNorms(Module):
+    """A norm of its own for each head, [batch, heads, length, size]; a copy joins the heads again."""
+
+    def __init__(self, heads: int, size: int) -> None:
+        self.norms = [LayerNorm(size, bias=False) for _ in range(heads)]
+
+    def __call__(self, x: Tensor) -> Tensor:
+        heads = op.split(x, (1,) * len(self.norms), axis=1)
+        return op.concatenate([norm(head) for norm, head in zip(self.norms, heads, strict=True)], axis=1)
 
 
 class FloatScoreAttention(Attention):

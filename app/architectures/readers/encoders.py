@@ -3,9 +3,11 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from app.architectures.albert import Albert
 from app.architectures.deberta import Deberta, DebertaSpec
 from app.architectures.encoder import Encoder, EncoderSpec
 from app.architectures.encoder_heads import (
+    DiscriminatorHead,
     HeadMaker,
     HeadSpec,
     HiddenStates,
@@ -31,13 +33,13 @@ HEADS: dict[str, HeadMaker] = {
 }
 
 
-def head_of(config: Config, bare: HeadMaker) -> HeadMaker:
-    """The head named by the first of `architectures` ("BertForMaskedLM"), `bare` for the model without one, else masked tokens."""
+def head_of(config: Config, bare: HeadMaker, default: HeadMaker = MaskedLanguageHead) -> HeadMaker:
+    """The head named by the first of `architectures` ("BertForMaskedLM"), `bare` for the model without one, else `default`."""
     names = config.get("architectures") or ()
     name = str(names[0]) if names else ""
     if name.endswith("Model"):
         return bare
-    return HEADS.get(name.rpartition("For")[2], MaskedLanguageHead)
+    return HEADS.get(name.rpartition("For")[2], default)
 
 
 def label_count(config: Config) -> int:
@@ -189,7 +191,19 @@ def electra(config: Config, options: Options) -> Network:
     """ElectraConfig."""
     spec = bert_spec(config, embedding=integer(config, "embedding_size", default=128))
     head = head_spec(config, spec, dropout_first=True, activation="gelu", transform_activation="gelu")
-    return Encoder(spec, options, head_of(config, HiddenStates), head)
+    named = head_of(config, HiddenStates, DiscriminatorHead)
+    return Encoder(spec, options, DiscriminatorHead if named is PretrainingHead else named, head)
+
+
+def albert(config: Config, options: Options) -> Network:
+    """AlbertConfig."""
+    named = {
+        "hidden_size": 4096, "num_attention_heads": 64, "intermediate_size": 16384, "vocab_size": 30_000, "hidden_act": "gelu_new",
+        "hidden_dropout_prob": 0.0, "attention_probs_dropout_prob": 0.0, **config,
+    }  # fmt: skip
+    spec = bert_spec(named, embedding=integer(config, "embedding_size", default=128))
+    head = head_spec(config, spec, dropout=fraction(config, "classifier_dropout_prob", 0.1))
+    return Albert(spec, integer(config, "num_hidden_groups", default=1), options, head_of(config, PooledStates), head)
 
 
 def distilbert(config: Config, options: Options) -> Network:

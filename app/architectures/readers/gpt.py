@@ -5,6 +5,7 @@ from typing import Any
 
 from app.architectures.alibi_decoder import AlibiSpec, Bloom, Mpt
 from app.architectures.gpt2 import Gpt2, Gpt2Spec
+from app.architectures.gpt_neo import GptNeo
 from app.architectures.gpt_neox import GptNeoX, NeoXSpec
 from app.architectures.network import Network, Options
 from app.architectures.opt import Opt, OptSpec
@@ -32,6 +33,26 @@ def gpt2(config: Config, options: Options) -> Network:
         tied=flag(config, "tie_word_embeddings", True),
     )
     return Gpt2(spec, options)
+
+
+def gpt_neo(config: Config, options: Options) -> Network:
+    """GPTNeoConfig; layers with a window make all scores too, so they cost what the others do."""
+    hidden, heads = integer(config, "hidden_size", default=2048), integer(config, "num_heads", "num_attention_heads", default=16)
+    spec = Gpt2Spec(
+        vocabulary=integer(config, "vocab_size", default=50257),
+        positions=integer(config, "max_position_embeddings", default=2048),
+        hidden=hidden,
+        layers=layers(config, "num_layers", "num_hidden_layers", default=24),
+        heads=heads,
+        head_size=divides("hidden_size", hidden, heads, "num_heads"),
+        feed_forward=integer(config, "intermediate_size", default=4 * hidden),
+        activation=activation(config, "activation_function", default="gelu_new"),
+        embedding_dropout=fraction(config, "embed_dropout", 0.0),
+        residual_dropout=fraction(config, "resid_dropout", 0.0),
+        attention_dropout=fraction(config, "attention_dropout", 0.0),
+        tied=flag(config, "tie_word_embeddings", True),
+    )
+    return GptNeo(spec, options)
 
 
 def gpt_neox(config: Config, options: Options) -> Network:

@@ -7,7 +7,7 @@ from app.architectures.deepseek import Deepseek, LatentSpec
 from app.architectures.gpt_oss import GptOss
 from app.architectures.mixture_of_experts import ExpertsSpec, MixtureDecoder
 from app.architectures.network import Network, Options
-from app.architectures.olmo2 import FloatNorm
+from app.architectures.olmo2 import FloatNorm, NormedAttention
 from app.architectures.readers.fields import flag, integer, layers
 from app.architectures.readers.llama import all_layers, llama_spec, qwen_windows, windows
 from app.workloads.fields import invalid_field
@@ -64,6 +64,14 @@ def qwen3_moe(config: Config, options: Options) -> Network:
     )
     spec = llama_spec(config, head_norms=True, windows=qwen_windows(config))
     return MixtureDecoder(spec, experts, options)
+
+
+def olmoe(config: Config, options: Options) -> Network:
+    """OlmoeConfig: whole queries and keys are normed; every layer has experts as wide as `intermediate_size`."""
+    count = integer(config, "num_experts", default=64)
+    spec = llama_spec(config)
+    experts = ExpertsSpec(experts=count, chosen=chosen_experts(config, count, 8), width=spec.feed_forward, sparse=(True,) * spec.layers)
+    return MixtureDecoder(spec, experts, options, NormedAttention)
 
 
 DEEPSEEK_DEFAULTS: dict[str, Any] = {

@@ -43,7 +43,14 @@ def _partly_turned(config: Config, spec: DecoderSpec, default: float) -> Decoder
 def stablelm(config: Config, options: Options) -> Network:
     """StableLmConfig: a gated feed-forward part, beside attention or after it."""
     bias = flag(config, "use_qkv_bias", False)
-    spec = llama_spec(config, qkv_bias=bias, output_bias=False, residual_dropout=fraction(config, "hidden_dropout", 0.0), norm=LayerNorm)
+    spec = llama_spec(
+        config,
+        qkv_bias=bias,
+        output_bias=False,
+        residual_dropout=fraction(config, "hidden_dropout", 0.0),
+        norm=LayerNorm,
+        norm_of_each_head=flag(config, "qk_layernorm", False),
+    )
     block = _gated_parallel if flag(config, "use_parallel_residual", False) else _gated_sequence
     return Decoder(_partly_turned(config, spec, 0.25), options, block)
 

@@ -10,6 +10,7 @@ Config = Mapping[str, Any]
 Builder = Callable[[Config, Options], Network]
 
 BUILDERS: dict[str, Builder] = {
+    "albert": encoders.albert,
     "bart": encoder_decoders.bart,
     "bert": encoders.bert,
     "bloom": gpt.bloom,
@@ -25,6 +26,7 @@ BUILDERS: dict[str, Builder] = {
     "gemma3_text": llama.gemma3,
     "gpt2": gpt.gpt2,
     "gpt_oss": mixtures.gpt_oss,
+    "gpt_neo": gpt.gpt_neo,
     "gpt_neox": gpt.gpt_neox,
     "gptj": parallel_decoders.gptj,
     "llama": llama.llama,
@@ -34,6 +36,7 @@ BUILDERS: dict[str, Builder] = {
     "modernbert": encoders.modernbert,
     "mpt": gpt.mpt,
     "mt5": encoder_decoders.t5,
+    "olmoe": mixtures.olmoe,
     "olmo2": llama.olmo2,
     "opt": gpt.opt,
     "phi": parallel_decoders.phi,
@@ -43,6 +46,7 @@ BUILDERS: dict[str, Builder] = {
     "qwen3": llama.qwen3,
     "qwen3_moe": mixtures.qwen3_moe,
     "roberta": encoders.roberta,
+    "smollm3": llama.llama,
     "stablelm": parallel_decoders.stablelm,
     "t5": encoder_decoders.t5,
     "whisper": encoder_decoders.whisper,

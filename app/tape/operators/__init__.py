@@ -3,6 +3,7 @@
 from app.tape.operators.attention import (
     EagerStyle,
     attended_values,
+    attention_products,
     attention_scores,
     eager_attention,
     repeat_heads,
@@ -56,7 +57,7 @@ from app.tape.operators.views import assembled, copied, expand, gather, part, re
 
 __all__ = [
     "CELLS", "Cell", "CellWeights", "EagerStyle", "Sizes", "Window", "activation", "activation_", "adaptive_average_pool", "add",
-    "add_", "assembled", "attended_values", "attention_scores", "average_pool", "batch_norm", "cast", "clamp",
+    "add_", "assembled", "attended_values", "attention_products", "attention_scores", "average_pool", "batch_norm", "cast", "clamp",
     "complex_rotary_embedding", "concatenate", "contiguous", "convolution", "copied", "cross_entropy", "dropout", "eager_attention",
     "embedding", "expand", "fused_linear_cross_entropy", "gather", "gelu_new", "global_average_pool", "global_response_norm",
     "group_norm", "grouped_linear", "halves_rotary_embedding", "interleaved_rotary_embedding", "layer_norm", "less_row_maximum",

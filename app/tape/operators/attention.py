@@ -195,8 +195,13 @@ def eager_attention(
 
 def attention_scores(q: Tensor, k: Tensor, *, laid_out: bool = False) -> Tensor:
     """Scaled products of all queries and keys; `laid_out`: the keys lie heads first already, because they were repeated by a copy."""
+    return scaled(attention_products(q, k, laid_out=laid_out))
+
+
+def attention_products(q: Tensor, k: Tensor, *, laid_out: bool = False) -> Tensor:
+    """Products of all queries and keys, not scaled."""
     dtype = FP32 if q.tape.execution.wide_scores else None
-    return scaled(matmul(_heads_first(q), (k if laid_out else _heads_first(k)).transpose(-1, -2), dtype))
+    return matmul(_heads_first(q), (k if laid_out else _heads_first(k)).transpose(-1, -2), dtype)
 
 
 def attended_values(weights: Tensor, v: Tensor, *, laid_out: bool = False) -> Tensor:
