@@ -11,7 +11,7 @@ from types import MappingProxyType
 from typing import Any, ClassVar
 
 from app.architectures.batch import held, held_indices, weight_dtype
-from app.architectures.graph_attributes import MOST_DIMENSIONS, Attributes
+from app.architectures.graph_attributes import MOST_DIMENSIONS, Attributes, without_defaults
 from app.architectures.graph_operators import INPUTS, LARGEST_VALUE, OPERATORS, Step
 from app.architectures.image_classifier import refuse_checkpointing
 from app.architectures.network import Inputs, Network, Options
@@ -40,7 +40,7 @@ class Program:
 
     def add(self, operator: str, sources: Sequence[int], attributes: Mapping[str, Any] = NO_ATTRIBUTES) -> int:
         """The number of the new value. Raises InvalidInput naming the node and what does not fit."""
-        document = {"op": operator, "from": list(sources), **attributes}
+        document = {"op": operator, "from": list(sources), **without_defaults(attributes)}
         checked = Attributes(document, f"{PATH}.{len(self.steps)}")
         used = self._used(checked, sources)
         step = OPERATORS[operator](checked, [self.shapes[index] for index in used])

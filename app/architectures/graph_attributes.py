@@ -11,6 +11,20 @@ from app.workloads.fields import invalid_field
 LARGEST_NUMBER = 10**7
 MOST_DIMENSIONS = 8
 
+# What a node may leave out; each stands for every dimension.
+DEFAULTS: Mapping[str, object] = {
+    "stride": 1, "dilation": 1, "groups": 1, "pads": 0, "padding": 0, "output_padding": 0, "ceil": False, "bias": True, "transposed": False,
+}  # fmt: skip
+
+
+def without_defaults(attributes: Mapping[str, Any]) -> dict[str, Any]:
+    """The attributes that say something: documents are kept and sent around."""
+    return {name: value for name, value in attributes.items() if name not in DEFAULTS or _differs(value, DEFAULTS[name])}
+
+
+def _differs(value: Any, default: object) -> bool:
+    return any(entry != default for entry in value) if isinstance(value, (list, tuple)) else value != default
+
 
 @dataclass(frozen=True, slots=True)
 class Attributes:

@@ -1,71 +1,51 @@
-"""An ONNX file: its initializers as a tensor table, its operators as a graph on the tape.
+"""The graph of an ONNX file on the tape: its initializers as a tensor table, its operators as those of a graph document.
 
-The `onnx` package decodes the file; nothing it refers to outside itself is opened, and no data of a tensor is looked at but short lists of
-whole numbers. Operators that are not known pass the shape of their first input on, and are named in a finding.
+Operators that are not known pass the shape of their first input on, and are named in a finding.
 Source: ONNX operator schemas up to opset 23.
 """
 
-import importlib
-from collections.abc import Iterable, Sequence
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 from app.architectures.graph import Program
+from app.architectures.readers.onnx_file import GraphInputInfo, OnnxFile, Operator, decode
 from app.architectures.readers.onnx_node import CannotConvert, Node
 from app.architectures.readers.onnx_operators import convert
-from app.architectures.readers.onnx_values import LONGEST_LIST, Numbers, Result, Value, Weight, folded
+from app.architectures.readers.onnx_values import Numbers, Result, Value, Weight, folded
 from app.architectures.readers.read_model import ReadModel, assumed, doubtful, weighed
 from app.architectures.readers.stored_formats import DEFAULT_FORMAT
-from app.architectures.readers.tensor_table import MOST_TENSORS, StoredTensor, TensorTable, element_count, quoted, unreadable
+from app.architectures.readers.tensor_table import TensorTable, quoted, unreadable
 from app.errors import InvalidInput
 from app.placement import Finding
 from app.tape.tensor import Shape
 from app.workloads.model import LARGEST_GRAPH, GraphInput
 
-MOST_NODES = 20_000
+MOST_INPUTS, MOST_LENGTHS = 32, 7
+LARGEST_LENGTH = 10**7
 NAMED_UNKNOWN = 6  # operators that a finding names
-USUAL_SIDE, USUAL_LENGTH = 224, 128  # pixels and tokens taken for dimensions that the file leaves open
-
-# TensorProto.DataType -> (name, bits)
-TYPES = {
-    1: ("float32", 32), 2: ("uint8", 8), 3: ("int8", 8), 4: ("uint16", 16), 5: ("int16", 16), 6: ("int32", 32), 7: ("int64", 64),
-    8: ("string", 0), 9: ("bool", 8), 10: ("float16", 16), 11: ("float64", 64), 12: ("uint32", 32), 13: ("uint64", 64),
-    14: ("complex64", 64), 15: ("complex128", 128), 16: ("bfloat16", 16), 17: ("float8e4m3fn", 8), 18: ("float8e4m3fnuz", 8),
-    19: ("float8e5m2", 8), 20: ("float8e5m2fnuz", 8), 21: ("uint4", 4), 22: ("int4", 4), 23: ("float4e2m1", 4), 24: ("float8e8m0", 8),
-    25: ("uint2", 2), 26: ("int2", 2),
-}  # fmt: skip
-INT32, INT64, BOOL = 6, 7, 9
-INDEX_TYPES = (INT32, INT64, BOOL)
-EXTERNAL = 1  # TensorProto.DataLocation
+USUAL_CHANNELS, USUAL_SIDE, USUAL_LENGTH = 3, 224, 128  # pixels and tokens taken for dimensions that the file leaves open
 FORMATS = {
     "float32": "fp32", "float64": "fp32", "float16": "fp16", "bfloat16": "bf16", "int8": "int8", "uint8": "int8", "int4": "gptq_int4",
     "uint4": "gptq_int4",
 }  # fmt: skip
+NO_CONSTANT = Weight((), trained=False)
 
 
 def read(content: bytes) -> ReadModel:
     """The network of an ONNX file. Raises InvalidInput where it cannot be decoded, is empty or too large."""
-    model = _decoded(content)
-    graph = model.graph
-    if not graph.node:
-        raise unreadable("the ONNX file holds no graph; it is damaged or of another kind")
-    if len(graph.node) > MOST_NODES:
-        raise unreadable(f"the ONNX graph has {len(graph.node):,} operators; at most {MOST_NODES:,} are read")
-    table = _table(graph)
-    reader = _Reader(graph)
+    file = decode(content)
+    reader = _Reader(file)
     reader.run()
-    return _read_model(reader, table)
+    return _read_model(reader, _table(file))
 
 
-def _decoded(content: bytes) -> Any:
-    try:
-        onnx = importlib.import_module("onnx")
-        errors = importlib.import_module("google.protobuf.message")
-    except ImportError:
-        raise unreadable("reading ONNX files needs the onnx package: install Rigwise with its extra, rigwise[files]") from None
-    try:
-        return onnx.ModelProto.FromString(content)
-    except errors.DecodeError:
-        raise unreadable("the ONNX file is cut off or damaged; export it with external data if it is too large to send whole") from None
+def _table(file: OnnxFile) -> TensorTable:
+    """The constants; running statistics of batch norms are no parameters."""
+    statistics = {name for operator in file.operators if operator.kind == "BatchNormalization" for name in operator.inputs[3:5]}
+    tensors = (constant.tensor for constant in file.constants.values())
+    return TensorTable(tuple(replace(tensor, weights=0) if tensor.name in statistics else tensor for tensor in tensors))
 
 
 def _read_model(reader: "_Reader", table: TensorTable) -> ReadModel:
@@ -84,157 +64,87 @@ def _read_model(reader: "_Reader", table: TensorTable) -> ReadModel:
     )  # fmt: skip
 
 
-def _constants(graph: Any) -> Iterable[tuple[str, Any]]:
-    """Every constant tensor: initializers, and those in nodes of their own."""
-    yield from ((tensor.name, tensor) for tensor in graph.initializer)
-    for node in graph.node:
-        if node.op_type == "Constant" and node.output:
-            yield from (
-                (node.output[0], attribute.t) for attribute in node.attribute if attribute.name == "value" and attribute.HasField("t")
-            )
-
-
-def _table(graph: Any) -> TensorTable:
-    statistics = {name for node in graph.node if node.op_type == "BatchNormalization" for name in node.input[3:5]}
-    tensors = tuple(_tensor(name, tensor, counted=name not in statistics) for name, tensor in _constants(graph))
-    if len(tensors) > MOST_TENSORS:
-        raise unreadable(f"the ONNX file holds {len(tensors):,} tensors; at most {MOST_TENSORS:,} are read")
-    return TensorTable(tensors)
-
-
-def _tensor(name: str, tensor: Any, *, counted: bool) -> StoredTensor:
-    if tensor.data_type not in TYPES:
-        raise unreadable(f"tensor {quoted(name)} has the unknown type {tensor.data_type}")
-    shape, (kind, bits) = tuple(tensor.dims), TYPES[tensor.data_type]
-    if any(length < 0 for length in shape):
-        raise unreadable(f"tensor {quoted(name)} has a dimension below zero")
-    elements = element_count(name, shape)
-    weights = elements if counted and tensor.data_type not in INDEX_TYPES else 0
-    return StoredTensor(name=name, type=kind, shape=shape, bytes=-(-elements * bits // 8), weights=weights)
-
-
-def _numbers(tensor: Any) -> Numbers | None:
-    """The whole numbers of a short constant, None where it is another tensor or lies in another file."""
-    count = element_count(tensor.name, tuple(tensor.dims))
-    if tensor.data_type not in (INT32, INT64) or len(tensor.dims) > 1 or count > LONGEST_LIST or tensor.data_location == EXTERNAL:
-        return None
-    size = TYPES[tensor.data_type][1] // 8
-    raw, listed = tensor.raw_data, tensor.int64_data if tensor.data_type == INT64 else tensor.int32_data
-    values = tuple(int.from_bytes(raw[i : i + size], "little", signed=True) for i in range(0, len(raw), size)) if raw else tuple(listed)
-    return Numbers(values, not tensor.dims) if len(values) == count else None
-
-
 class _Reader:
-    """Walks the nodes in order and adds to the program what the batch runs through."""
+    """Walks the operators in order and adds to the program what the batch runs through."""
 
-    def __init__(self, graph: Any) -> None:
-        self.graph = graph
+    def __init__(self, file: OnnxFile) -> None:
+        self.file = file
         self.unknown: dict[str, None] = {}
         self.assumed: dict[str, None] = {}
-        constants = dict(_constants(graph))
-        self.given = [entry for entry in graph.input if entry.name not in constants]
-        if not 1 <= len(self.given) <= 32:
-            raise unreadable(f"the ONNX graph has {len(self.given)} inputs; from 1 to 32 are read")
-        self.program = Program([self._input(entry) for entry in self.given])
-        self.values: dict[str, Value] = {entry.name: Result(index) for index, entry in enumerate(self.given)}
-        for name, tensor in constants.items():
-            self.values[name] = _numbers(tensor) or Weight(tuple(tensor.dims), tensor.data_type not in INDEX_TYPES)
-        self.batch = self._fixed_batch()
-        self.biases = _biases_of_products(graph, self.values)
+        given = [entry for entry in file.inputs if entry.name not in file.constants]
+        if not 1 <= len(given) <= MOST_INPUTS:
+            raise unreadable(f"the ONNX graph has {len(given)} inputs; from 1 to {MOST_INPUTS} are read")
+        self.batch = max(1, given[0].dimensions[0]) if given[0].dimensions else 1
+        self.program = Program([self._input(entry) for entry in given])
+        self.values: dict[str, Value] = {entry.name: Result(index) for index, entry in enumerate(given)}
+        for name, constant in file.constants.items():
+            self.values[name] = constant.numbers or Weight(constant.tensor.shape, constant.trained)
+        self.absorbed: set[str] = set()
+        self.biases = _biases_of_products(file, self.values)
 
-    def _fixed_batch(self) -> int:
-        """The batch size that the file was exported with, 1 where it is left open."""
-        dimensions = self.given[0].type.tensor_type.shape.dim
-        return max(1, dimensions[0].dim_value) if dimensions else 1
-
-    def _input(self, entry: Any) -> GraphInput:
-        kind = entry.type.tensor_type
-        lengths = [dimension.dim_value for dimension in kind.shape.dim][1:8]
-        indices = kind.elem_type in INDEX_TYPES
+    def _input(self, entry: GraphInputInfo) -> GraphInput:
+        lengths = entry.dimensions[1:]
+        if len(lengths) > MOST_LENGTHS or any(length > LARGEST_LENGTH for length in lengths):
+            raise unreadable(f"the input {quoted(entry.name)} of the ONNX graph has an absurd shape")
         spatial = len(lengths) >= 3
-        usual = [USUAL_SIDE if spatial else USUAL_LENGTH] * len(lengths)
-        if spatial:
-            usual[0] = 3
-        if any(length <= 0 for length in lengths):
-            filled = [length if length > 0 else other for length, other in zip(lengths, usual, strict=True)]
+        usual = [USUAL_CHANNELS, *[USUAL_SIDE] * (len(lengths) - 1)] if spatial else [USUAL_LENGTH] * len(lengths)
+        filled = [length or other for length, other in zip(lengths, usual, strict=True)]
+        if 0 in lengths:
             self.assumed[f"the file leaves dimensions of its input {quoted(entry.name)} open; {filled} is taken"] = None
-            lengths = filled
-        if any(length > 10**9 for length in lengths):
-            raise unreadable(f"the input {quoted(entry.name)} has a dimension beyond a thousand million")
-        return GraphInput(shape=tuple(lengths), kind="indices" if indices else "values")
+        return GraphInput(shape=tuple(filled), kind="indices" if entry.indices else "values")
 
     def run(self) -> None:
-        """Reads every node."""
-        for proto in self.graph.node:
-            if proto.op_type == "Constant":
-                self._constant(proto)
-            else:
-                self._node(proto)
+        """Reads every operator, up to the most that are traced."""
+        for operator in self.file.operators:
+            if operator.kind == "Constant":
+                self._constant(operator)
+            elif operator.outputs and operator.outputs[0] not in self.absorbed:
+                self._add(operator)
             if len(self.program.documents) > LARGEST_GRAPH:
                 return
 
-    def _constant(self, proto: Any) -> None:
-        """A constant given as a number or list; those given as tensors are known already."""
-        for attribute in proto.attribute:
-            if attribute.name in ("value_int", "value_ints") and proto.output:
-                single = attribute.name == "value_int"
-                values = (attribute.i,) if single else tuple(attribute.ints)[:LONGEST_LIST]
-                self.values[proto.output[0]] = Numbers(values, single)
-            elif proto.output and proto.output[0] not in self.values:
-                self.values[proto.output[0]] = Weight((), trained=False)
+    def _constant(self, operator: Operator) -> None:
+        """A constant given as a number or a list; those given as tensors are known already."""
+        if not operator.outputs or operator.outputs[0] in self.values:
+            return
+        single, listed = operator.attributes.get("value_int"), operator.attributes.get("value_ints")
+        value: Value = NO_CONSTANT
+        if type(single) is int:
+            value = Numbers((single,), scalar=True)
+        elif isinstance(listed, list) and all(type(number) is int for number in listed):
+            value = Numbers(tuple(listed))
+        self.values[operator.outputs[0]] = value
 
-    def _node(self, proto: Any) -> None:
-        node = self._gathered(proto)
-        if proto.op_type == "Shape" and isinstance(node.given[0], (Result, Weight)):
-            results: Sequence[Value] = [Numbers(self._shape_of(node.given[0]))]
-        elif not any(isinstance(value, Result) for value in node.given):
-            results = [self._constant_result(node)]
-        else:
-            results = self._converted(node)
-        for index, name in enumerate(proto.output):
-            self.values[name] = results[min(index, len(results) - 1)]
-        if node.bias is not None:
-            self.values[self.biases[proto.output[0]][0]] = results[0]
-
-    def _gathered(self, proto: Any) -> Node:
-        given = [self.values.get(name, Weight((), trained=False)) if name else None for name in proto.input]
-        if not given:
-            given = [Weight((), trained=False)]
-        attributes = {attribute.name: _plain(attribute) for attribute in proto.attribute}
-        bias = self.biases.get(proto.output[0]) if proto.output else None
-        return Node(
-            operator=proto.op_type, given=given, attributes=attributes, outputs=max(1, len(proto.output)),
-            bias=bias[1] if bias else None, exported_batch=self.batch,
+    def _add(self, operator: Operator) -> None:
+        given = [self.values.get(name, NO_CONSTANT) if name else None for name in operator.inputs] or [NO_CONSTANT]
+        total, length = self.biases.get(operator.outputs[0], ("", None))
+        node = Node(
+            operator=operator.kind, given=given, attributes=operator.attributes, outputs=len(operator.outputs), bias=length,
+            exported_batch=self.batch,
         )  # fmt: skip
+        results = self._results(node)
+        for index, name in enumerate(operator.outputs):
+            self.values[name] = results[min(index, len(results) - 1)]
+        if total:
+            self.values[total] = results[0]
+            self.absorbed.add(total)
 
-    def _shape_of(self, value: Value) -> Shape:
-        return self.program.shapes[value.index] if isinstance(value, Result) else value.shape
-
-    def _constant_result(self, node: Node) -> Value:
-        """An operator on constants only: its numbers where they can be followed, else a constant of the first one's shape."""
-        known = [value for value in node.given if isinstance(value, Numbers)]
-        result = folded(node.operator, known, node.attributes) if len(known) == len(node.given) else None
-        first = node.given[0] or Weight((), trained=False)
-        if result is not None:
-            return result
-        shape = first.shape if isinstance(first, (Weight, Numbers)) else ()
-        if node.operator == "Transpose":
-            order = node.attributes.get("perm") or range(len(shape))[::-1]
-            right = sorted(order) == list(range(len(shape)))
-            shape = tuple(shape[axis] for axis in order) if right else shape
-        return Weight(shape, isinstance(first, Weight) and first.trained)
-
-    def _converted(self, node: Node) -> Sequence[Value]:
+    def _results(self, node: Node) -> Sequence[Value]:
+        first = node.given[0]
+        if node.operator == "Shape" and first is not None:
+            return [Numbers(self.program.shapes[first.index] if isinstance(first, Result) else first.shape)]
+        if not any(isinstance(value, Result) for value in node.given):
+            return [_constant_result(node)]
         try:
             return [Result(index) for index in convert(node, self.program)]
         except (CannotConvert, InvalidInput):
             self.unknown[node.operator] = None
-            first = next(value for value in node.given if isinstance(value, Result))
-            return [Result(self.program.add("copy", [first.index]))]
+            source = next(value for value in node.given if isinstance(value, Result))
+            return [Result(self.program.add("copy", [source.index]))]
 
     def output(self) -> int | None:
         """The graph's first output, where the batch runs through it."""
-        value = self.values.get(self.graph.output[0].name) if self.graph.output else None
+        value = self.values.get(self.file.outputs[0]) if self.file.outputs else None
         return value.index if isinstance(value, Result) else None
 
     def findings(self) -> tuple[Finding, ...]:
@@ -248,29 +158,40 @@ class _Reader:
         return tuple(found)
 
 
-def _plain(attribute: Any) -> Any:
-    """An attribute's value where it is a number, a text or a list of numbers."""
-    kinds = {1: "f", 2: "i", 3: "s", 6: "floats", 7: "ints"}
-    name = kinds.get(attribute.type)
-    if name is None:
-        return None
-    value = getattr(attribute, name)
-    return value if name in ("f", "i") else value.decode("utf-8", "replace") if name == "s" else list(value)
+def _constant_result(node: Node) -> Value:
+    """An operator on constants only: its numbers where they can be followed, else a constant of the first one's shape."""
+    known = [value for value in node.given if isinstance(value, Numbers)]
+    result = folded(node.operator, known, node.attributes) if len(known) == len(node.given) else None
+    if result is not None:
+        return result
+    first = node.given[0]
+    if not isinstance(first, Weight):
+        return NO_CONSTANT
+    return Weight(_turned(first.shape, node) if node.operator == "Transpose" else first.shape, first.trained)
 
 
-def _biases_of_products(graph: Any, values: dict[str, Value]) -> dict[str, tuple[str, int]]:
-    """Products whose only use is a sum with a vector of weights, which linear layers are exported as: name -> (sum's name, its length)."""
-    uses: dict[str, int] = {}
-    for node in graph.node:
-        for name in node.input:
-            uses[name] = uses.get(name, 0) + 1
-    products = {node.output[0] for node in graph.node if node.op_type == "MatMul" and node.output}
+def _turned(shape: Shape, node: Node) -> Shape:
+    order = node.attributes.get("perm", list(range(len(shape)))[::-1])
+    right = isinstance(order, list) and all(type(axis) is int for axis in order) and sorted(order) == list(range(len(shape)))
+    return tuple(shape[axis] for axis in order) if right else shape
+
+
+def _biases_of_products(file: OnnxFile, values: dict[str, Value]) -> dict[str, tuple[str, int]]:
+    """Products with weights whose only use is a sum with a vector of weights, which linear layers are exported as.
+
+    Gives, by the product's name, the sum's name and the vector's length.
+    """
+    uses = Counter(name for operator in file.operators for name in operator.inputs)
+    widths: dict[str, int] = {}
+    for operator in file.operators:
+        factor = values.get(operator.inputs[1]) if operator.kind == "MatMul" and len(operator.inputs) == 2 else None
+        if isinstance(factor, Weight) and len(factor.shape) == 2 and operator.outputs:
+            widths[operator.outputs[0]] = factor.shape[1]
     found: dict[str, tuple[str, int]] = {}
-    for node in graph.node:
-        if node.op_type != "Add" or len(node.input) != 2 or not node.output:
-            continue
-        for product, other in (tuple(node.input), tuple(node.input)[::-1]):
-            value = values.get(other)
-            if product in products and uses[product] == 1 and isinstance(value, Weight) and len(value.shape) == 1:
-                found[product] = (node.output[0], value.shape[0])
+    for operator in file.operators:
+        if operator.kind == "Add" and len(operator.inputs) == 2 and operator.outputs:
+            for product, other in (operator.inputs, operator.inputs[::-1]):
+                value = values.get(other)
+                if uses[product] == 1 and isinstance(value, Weight) and value.shape == (widths.get(product),):
+                    found[product] = (operator.outputs[0], value.shape[0])
     return found

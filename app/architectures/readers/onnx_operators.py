@@ -8,6 +8,7 @@ from app.architectures.readers.onnx_node import CannotConvert, Conversion, Node
 from app.architectures.readers.onnx_values import Numbers, Result, Weight
 from app.tape.tensor import Shape
 
+MOST_PARTS = 64  # of one split
 DEFAULT_DROPOUT = 0.5  # of ONNX's Dropout before opset 12
 
 Converter = Callable[[Conversion], Sequence[int]]
@@ -196,6 +197,8 @@ def _concatenation(conversion: Conversion) -> Sequence[int]:
 
 def _split(conversion: Conversion) -> Sequence[int]:
     shape, count = list(conversion.shape()), conversion.node.outputs
+    if count > MOST_PARTS:
+        raise CannotConvert
     axis = conversion.axis(0, len(shape))
     sizes = conversion.numbers(1, "split") or [-(-shape[axis] // count)] * count
     if len(sizes) != count or min(sizes) < 0:
