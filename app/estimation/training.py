@@ -7,12 +7,12 @@ from typing import NamedTuple
 from app.architectures.network import Inputs, Options
 from app.estimation import overheads, sharding
 from app.estimation.estimate import GpuMemory, Parameters
-from app.estimation.frameworks import execution_rule
+from app.estimation.frameworks import allocator_term, attention_of, eager_finding, execution_rule, framework_findings, framework_residual
 from app.estimation.layout import Layout, TracedStep, layout_of, traced_step
 from app.estimation.ledger import Ledger, Term
 from app.estimation.memory_terms import terms_of
 from app.estimation.prepared_network import PreparedNetwork, block_count, prepare_network, split_points, training_inputs, tune
-from app.estimation.residuals import UNMEASURED, Residual, interval
+from app.estimation.residuals import Residual, interval
 from app.hardware import Gpu
 from app.placement import Finding, Sharding
 from app.tape.optimizers import RULES
@@ -100,9 +100,8 @@ class TracedTraining:
 
     @cached_property
     def residual(self) -> Residual:
-        """The family's residual; wider where the framework is not the one that was measured."""
-        known = self.prepared.residual
-        return known if self.workload.framework == "pytorch" or known.basis == "size only" else UNMEASURED
+        """The residual of the family and of the framework, whichever is wider."""
+        return framework_residual(self.workload, self.prepared.residual, self.network.family)
 
     def peak(self, spread: Sharding) -> Peak:
         """The moment that decides the need of this placement, on its fullest GPU."""
@@ -124,7 +123,9 @@ class TracedTraining:
         """The ledger of the fullest GPU."""
         peak = self.peak(spread)
         terms = [*terms_of(peak.moment, peak.shares, self._notes()), *(_buffer_term(buffer, spread) for buffer in peak.buffers)]
-        allocated = peak.allocated_bytes
+        blocks = allocator_term(self.workload, peak.shares)
+        terms += [blocks] if blocks else []
+        allocated = sum(term.bytes for term in terms)
         extra = _overheads(self, peak.moment, peak.shares, spread, gpu)
         return GpuMemory(
             peak_allocated_bytes=allocated,
@@ -155,14 +156,19 @@ class TracedTraining:
 
     def findings(self) -> tuple[Finding, ...]:
         """What is assumed or not modelled."""
-        return (*self.prepared.findings, *_assumptions(self.workload, is_text=self.is_text))
+        attends = self.network.widths()[2] > 1
+        eager = eager_finding(self.workload, self.network, self.inputs, self.run)
+        return (
+            *self.prepared.findings,
+            *framework_findings(self.workload, attends=attends),
+            *([eager] if eager else []),
+            *_assumptions(self.workload, is_text=self.is_text),
+        )
 
 
 def _prepared(workload: TrainingWorkload, tensor: int = 1) -> PreparedNetwork:
-    plain = execution_rule(workload).plain_attention and workload.attention != "flash"
-    attention = "eager" if plain else "sdpa" if workload.activation_checkpointing == "selective" else workload.attention
     options = Options(
-        attention=attention,
+        attention=attention_of(workload),
         checkpointed=workload.activation_checkpointing == "full",
         fused_cross_entropy=workload.fused_cross_entropy,
         tensor=tensor,
@@ -221,13 +227,12 @@ def _assumptions(workload: TrainingWorkload, *, is_text: bool) -> list[Finding]:
     notes = [
         (is_text and workload.sequence_length is None, "sequence_length_assumed", "No sequence length was given: 2048 tokens are assumed.",
          "Enter the length you train with."),
-        (workload.framework != "pytorch", "framework_not_measured",
-         f"The step is modelled as eager PyTorch runs it; {workload.framework} frees and fuses differently.",
-         "Expect 5 to 30 % less for graph execution."),
-        (workload.compile, "compile_not_modelled", "Compilation usually keeps 10 to 40 % fewer activations; the eager step is shown.",
+        (workload.compile and workload.framework == "pytorch", "compile_not_modelled",
+         "Compilation usually keeps 10 to 40 % fewer activations; the eager step is shown.",
          "Treat the figure as an upper bound."),
         (workload.precision == "fp8", "fp8_states", "FP8 speeds up matrix products; weights, gradients and states stay in 16 bits.", ""),
-        (workload.activation_checkpointing == "selective" and workload.attention != "eager", "selective_is_free",
+        (workload.activation_checkpointing == "selective" and workload.attention != "eager" and workload.framework == "pytorch",
+         "selective_is_free",
          "Selective checkpointing recomputes attention scores, which this attention kernel never stores: it changes nothing here.",
          "Use full checkpointing to save memory."),
     ]  # fmt: skip

@@ -37,15 +37,17 @@ class ExecutionRule:
 
     `kept` names the operators that keep something else than in eager PyTorch. `keeps_all`: a gradient tape keeps every input and
     result until its operator has been gone back through. `updates_at_once`: a weight is updated as soon as its gradient is there,
-    which is then dropped; the update needs `update_copies` temporaries as large as the weight. `narrow_stream`: under mixed precision
-    every tensor between layers has the 16-bit type. `wide_scores`: products of queries and keys are fp32 whatever their type.
-    `plain_attention`: scores are written out unless a fused kernel is asked for. `pools_by_position`: max pooling keeps the positions
-    of its maxima rather than looking them up again. `fused_loss`: the cross-entropy writes nothing as large as the logits but their
-    gradient.
+    which is then dropped. `update_copies`: temporaries as large as the weight that one update makes, where PyTorch's optimizers do not
+    apply. `narrow_stream`: under mixed precision every tensor between layers has the 16-bit type. `wide_scores`: products of queries
+    and keys are fp32 whatever their type. `plain_attention`: scores are written out unless a fused kernel is asked for.
+    `pools_by_position`: max pooling keeps the positions of its maxima rather than looking them up again. `fused_loss`: the
+    cross-entropy writes nothing as large as the logits but their gradient. `writes_over`: operators that write over their input do so;
+    elsewhere they make a new tensor.
     """
 
     name: str
     writing: Writing = Writing.AT_ONCE
+    writes_over: bool = False
     kept: Mapping[str, Kept] = field(default_factory=dict)
     keeps_all: bool = False
     updates_at_once: bool = False
@@ -67,7 +69,7 @@ class ExecutionRule:
         return self.writing is not Writing.AT_ONCE
 
 
-EAGER_PYTORCH = ExecutionRule(name="eager PyTorch")
+EAGER_PYTORCH = ExecutionRule(name="eager PyTorch", writes_over=True)
 
 TENSORFLOW_GRAPH = ExecutionRule(
     name="TensorFlow graph",
@@ -88,7 +90,13 @@ TENSORFLOW_GRAPH = ExecutionRule(
 TENSORFLOW_EAGER = ExecutionRule(
     name="TensorFlow eager",
     keeps_all=True,
-    kept={"gelu": Kept(inner=4), "gelu_tanh": Kept(inner=5), "layer_norm": Kept(inner=4), "batch_norm": Kept(inner=2)},
+    kept={  # what their element-wise operators make on the way to the result
+        "gelu": Kept(inner=4),
+        "gelu_tanh": Kept(inner=5),
+        "layer_norm": Kept(inner=4),
+        "batch_norm": Kept(inner=2),
+    },
+    update_copies=3,  # Adam: m x rate, sqrt(v), its sum with epsilon
     narrow_stream=True,
     wide_scores=True,
     plain_attention=True,

@@ -133,9 +133,7 @@ class Tape:
         of_vocabulary = record.vocabulary is not None and len(shape) > 1 and shape[-1] == record.vocabulary
         return Category.LOGITS if of_vocabulary else _CATEGORY_OF_PHASE[record.phase]
 
-    def elementwise(
-        self, shape: Shape, dtype: DType, *read: "Tensor", category: Category | None = None, rowwise: bool = False
-    ) -> "Tensor":
+    def elementwise(self, shape: Shape, dtype: DType, *read: "Tensor", category: Category | None = None, rowwise: bool = False) -> "Tensor":
         """The result of an element-wise operator that reads these tensors (and, going back, what it saved).
 
         In new memory, or deferred where the framework's rule allows it. `rowwise`: whole rows are read for each element, as a softmax

@@ -136,11 +136,11 @@ def trace_training(network: Module, loss: Callable[[Tape], Tensor], run: Trainin
 
 
 def _step_temporaries(parameters: list[Parameter], rule: optimizers.Rule, run: TrainingRun) -> int:
-    """What the optimizer allocates for itself after the backward pass; in a graph each update has temporaries of its own weight only."""
-    if run.execution.updates_at_once:
-        largest = max((rounded(p.bytes) for p in parameters if p.requires_grad), default=0)
-        return 0 if run.updating else run.execution.update_copies * largest
-    return optimizers.step_temporaries(parameters, rule, run.implementation)
+    """What the optimizer allocates for itself after the backward pass: in PyTorch as the implementation does, elsewhere one by one."""
+    if run.execution is EAGER_PYTORCH:
+        return optimizers.step_temporaries(parameters, rule, run.implementation)
+    largest = max((rounded(p.bytes) for p in parameters if p.requires_grad), default=0)
+    return 0 if run.updating else run.execution.update_copies * largest
 
 
 def trace_forward(network: Module, forward: Callable[[Tape], object], weights: DType, vocabulary: int | None = None) -> Trace:

@@ -120,7 +120,7 @@ def where(condition: Tensor, x: Tensor) -> Tensor:
 def relu_(x: Tensor) -> Tensor:
     """In-place ReLU: the result takes the place of its input and is kept for backward."""
     tape, meta = x.tape, x.meta
-    if tape.execution.defers:
+    if not tape.execution.writes_over:
         return activation(x, "relu")
     out = x.detach()
     elementwise_work(tape, meta, out)

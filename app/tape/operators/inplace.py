@@ -7,7 +7,7 @@ from app.tape.tensor import Tensor
 
 def add_(a: Tensor, b: Tensor) -> Tensor:
     """a += b, for equal shapes and types. Saves nothing; both gradients are the arriving one."""
-    out = a.tape.elementwise(a.shape, a.dtype, a, b) if a.tape.execution.defers else a.detach()
+    out = a.detach() if a.tape.execution.writes_over else a.tape.elementwise(a.shape, a.dtype, a, b)
     elementwise_work(a.tape, a, b, out)
     wanted = (a.requires_grad, b.requires_grad)
 
@@ -23,7 +23,7 @@ _RESULT_IS_ENOUGH = {"relu", "leaky_relu", "elu"}  # whose derivative follows fr
 def activation_(x: Tensor, name: str) -> Tensor:
     """An activation function written over its input. Where the derivative needs the input, autograd first makes a copy of it."""
     tape, meta = x.tape, x.meta
-    if tape.execution.defers:
+    if not tape.execution.writes_over:
         return activation(x, name)
     out = x.detach()
     elementwise_work(tape, meta, out)
