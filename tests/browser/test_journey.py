@@ -183,5 +183,5 @@ def test_on_a_phone_the_answer_comes_first_once_a_job_is_described(page: Page) -
     page.goto("/?preset=lora-8b")
     expect(page.locator("h1")).to_be_in_viewport()
     expect(page.get_by_label("Batch per GPU")).to_be_hidden()
-    page.get_by_text("Change").click()
+    page.locator("details.job > summary").click()
     expect(page.get_by_label("Batch per GPU")).to_be_visible()

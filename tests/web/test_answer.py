@@ -130,3 +130,16 @@ def test_how_a_job_is_spread_over_cards_is_told() -> None:
 def test_unknown_terms_are_drawn_too() -> None:
     memory = {**estimate()["gpu_memory"], "terms": [term("something_new", 24 * GIB)]}
     assert len(view(advice(("value", machine()), estimate=estimate(gpu_memory=memory))).bar.segments) == 1
+
+
+def test_nobody_is_the_fastest_where_no_speed_is_known() -> None:
+    alone = machine(gpus=None, gpu_memory_utilisation=0.0, speed={})
+    answer = view(advice(("value", alone), ("fastest", alone), estimate=estimate(gpu_memory=None)))
+    assert [pick.roles for pick in answer.picks] == ["Best value"]
+
+
+def test_the_interval_of_ram_is_that_of_the_whole_machine() -> None:
+    alone = machine(gpus=None, gpu_memory_utilisation=0.0, speed={})
+    answer = view(advice(("value", alone), estimate=estimate(gpu_memory=None)))
+    assert "11.0 to 13.0 GiB" in answer.headline.subline
+    assert answer.bar.low < answer.bar.filled < answer.bar.high

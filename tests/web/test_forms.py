@@ -152,3 +152,13 @@ def test_changed_advanced_fields_are_counted() -> None:
 def test_no_text_in_any_field_does_more_than_raise_invalid_input(texts: dict[str, str]) -> None:
     with suppress(InvalidInput):
         assert read_request(entry_of(texts.items()), NAMES).workload.kind == "training"
+
+
+@pytest.mark.parametrize("tab", TABS, ids=lambda tab: tab.name)
+def test_an_advanced_field_starts_with_the_documents_own_default(tab: Any) -> None:
+    model = {"model": {"preset": tab.model_default}} if tab.has_model else {"library": "scikit-learn", "algorithm": "SVC", "rows": 1}
+    plain = {"workload": {"kind": tab.kind({}), **model}}
+    shown = entry_of_document(plain, NAMES).values
+    differing = {field.name: shown[field.name] for field in tab.advanced if field.name in shown and shown[field.name] != field.default}
+    assert entry_of_document(plain, NAMES).tab is tab
+    assert set(differing) <= {"spread"}  # the form leaves it to each machine, a document asks for one GPU

@@ -42,7 +42,19 @@ _TONES = {
     "offloaded": "optimizer",
     "computation": "activations",
 }
-_SPARE_TONES = ("workspace", "logits", "cache", "gradients", "optimizer")
+_SPARE_TONES = (
+    "weights",
+    "activations",
+    "cache",
+    "gradients",
+    "optimizer",
+    "temporaries",
+    "inputs",
+    "workspace",
+    "logits",
+    "recomputed",
+    "casts",
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -134,6 +134,8 @@ def pick_views(machines: Mapping[str, MachineView], limits: Document) -> tuple[P
     """One card for each machine, with every role it has; the card that the objective asks for is marked."""
     roles: dict[str, list[str]] = {}
     for role, machine in machines.items():
+        if role == "fastest" and not machine.speed:
+            continue  # nobody can be the fastest where no speed is known
         roles.setdefault(machine.id, []).append(role)
     return tuple(
         PickView(

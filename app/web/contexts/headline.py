@@ -6,12 +6,12 @@ from dataclasses import dataclass
 from app.money import Money
 from app.units import format_binary
 from app.web.contexts.machine import MachineView, price_span
-from app.web.contexts.needs import likely
+from app.web.contexts.needs import interval_of, likely
 from app.web.contexts.values import Document, in_words, money_of, whole
 from app.web.formats import day
 
 _BASIS = {
-    "measured": "95 % of measured runs like this land between {range}.",
+    "measured": "95 % of measured runs like this need {range}.",
     "model": "95 % interval: {range}, by the model; runs like this were not measured.",
     "size only": "Only the size is known, so the interval is wide: {range}.",
 }
@@ -77,7 +77,7 @@ def _nothing(over: Sequence[MachineView], budget: Money | None) -> tuple[Piece, 
 
 
 def _subline(advice: Document, need: Document, machines: Sequence[MachineView]) -> str:
-    basis = _BASIS[need["interval"]["basis"]].format(range=likely(need["interval"]))
+    basis = _BASIS[need["interval"]["basis"]].format(range=likely(interval_of(need)))
     span = price_span(machines)
     prices = f" Prices of {_days(*span)}," if span else ""
     revision = f"catalogue revision {advice['catalogue_revision']}."

@@ -64,8 +64,17 @@ def ledgers(estimate: Document) -> tuple[LedgerView, ...]:
 def bar_of(memory: Document) -> MemoryBar:
     """The bar of GPU memory, or of RAM where there is no GPU."""
     terms = [(term["key"], term["label"], term["bytes"]) for term in memory["terms"]]
-    interval = memory["interval"]
+    interval = interval_of(memory)
     return memory_bar(terms, interval["low_bytes"], interval["high_bytes"])
+
+
+def interval_of(memory: Document) -> Document:
+    """The interval of what the machine must have. That of RAM is told for the job's processes: the system comes on top."""
+    interval = memory["interval"]
+    if "peak_process_bytes" not in memory:
+        return interval
+    system = memory["required_bytes"] - memory["peak_process_bytes"]
+    return {**interval, "low_bytes": interval["low_bytes"] + system, "high_bytes": interval["high_bytes"] + system}
 
 
 def comfort_ram_gb(card_memory_gb: Sequence[int]) -> int:
