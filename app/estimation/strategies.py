@@ -1,14 +1,24 @@
 """Ways to spread a job over several GPUs, in the order in which they are tried: the first that fits is taken, being the fastest."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 from app.estimation.training import requested_sharding
-from app.placement import Sharding
+from app.hardware import Gpu
+from app.placement import Finding, Sharding
+from app.units import format_binary
 from app.workloads.training import Parallelism, TrainingWorkload
 
+LARGEST_SPLIT = 8  # GPUs; beyond one machine the exchange within every layer is too slow
+SHARED = {
+    1: "Optimizer states are shared (ZeRO-1)",
+    2: "Gradients and optimizer states are shared (ZeRO-2)",
+    3: "Weights, gradients and optimizer states are shared (FSDP)",
+}
 
-def training_strategies(workload: TrainingWorkload, gpus: int) -> Iterator[Sharding]:
-    """What was asked for, where it was; else replicas, then shards of states, gradients and weights, then (on "auto") offload."""
+
+def training_strategies(workload: TrainingWorkload, gpus: int, can_split: Callable[[int], bool]) -> Iterator[Sharding]:
+    """What was asked for, where it was; else replicas, then shards of states, gradients and weights; on "auto" also split matrices,
+    which divide activations too, and offload. The order is that of what is exchanged in each step, least first."""
     parallelism = workload.parallelism
     if isinstance(parallelism, Parallelism) and parallelism.model_fields_set:
         requested = requested_sharding(parallelism)
@@ -20,8 +30,34 @@ def training_strategies(workload: TrainingWorkload, gpus: int) -> Iterator[Shard
         for stage in (1, 2, 3):
             yield Sharding(gpus=gpus, data=gpus, zero_stage=stage)
     if parallelism == "auto":
+        if 1 < gpus <= LARGEST_SPLIT and can_split(gpus):
+            yield Sharding(gpus=gpus, tensor=gpus)
         yield Sharding(gpus=gpus, data=gpus, zero_stage=2 if gpus > 1 else 1, offload="optimizer")
         yield Sharding(gpus=gpus, data=gpus, zero_stage=3, offload="all")
+
+
+def chosen_strategy(spread: Sharding, replica_bytes: int, gpu: Gpu) -> Finding:
+    """Why "auto" took this strategy: the first in the order above that fits, or the one that comes nearest."""
+    need = f"a whole copy needs {format_binary(replica_bytes)} on each GPU and the card has {format_binary(gpu.visible_bytes)}"
+    if spread.offload != "none":
+        why = f"{need}, also where the GPUs share the states"
+    elif spread.zero_stage or spread.tensor > 1:
+        why = need
+    else:
+        why = "it fits and needs nothing else" if replica_bytes <= gpu.visible_bytes else f"{need}, and no other strategy needs less"
+    return Finding(severity="note", code="strategy_chosen", message=f"{strategy_name(spread)}: {why}.")
+
+
+def strategy_name(spread: Sharding) -> str:
+    """A way to spread training in plain words."""
+    if spread.offload != "none":
+        kept = "weights, gradients and optimizer states" if spread.offload == "all" else "gradients and optimizer states"
+        return f"{kept.capitalize()} are kept in system RAM (DeepSpeed, offload)"
+    if spread.tensor > 1:
+        return f"Each matrix is split over {spread.gpus} GPUs (tensor parallel)"
+    if spread.zero_stage:
+        return f"{SHARED[spread.zero_stage]} over {spread.gpus} GPUs"
+    return f"Each of {spread.gpus} GPUs keeps a whole copy (data parallel)" if spread.gpus > 1 else "One GPU keeps everything"
 
 
 def inference_strategies(parallelism: Parallelism | str, gpus: int, splits_by: str, heads: int) -> Iterator[Sharding]:

@@ -5,17 +5,19 @@ from functools import cached_property
 from typing import NamedTuple
 
 from app.architectures.network import Inputs, Options
+from app.errors import InvalidInput
 from app.estimation import overheads, sharding
+from app.estimation.assumptions import assumptions
 from app.estimation.estimate import GpuMemory, Parameters
 from app.estimation.frameworks import allocator_term, attention_of, eager_finding, execution_rule, framework_findings, framework_residual
 from app.estimation.layout import Layout, TracedStep, layout_of, traced_step
 from app.estimation.ledger import Ledger, Term
 from app.estimation.memory_terms import terms_of
 from app.estimation.prepared_network import PreparedNetwork, block_count, prepare_network, split_points, training_inputs, tune
-from app.estimation.residuals import Residual, interval
+from app.estimation.residuals import SHARDED, Residual, interval
 from app.hardware import Gpu
 from app.placement import Finding, Sharding
-from app.tape.optimizers import RULES
+from app.tape.optimizers import RULES, total_state_bytes
 from app.tape.recorder import Category, Moment, Phase
 from app.tape.trace import PRECISIONS, Trace, TrainingRun
 from app.units import format_binary, format_count
@@ -103,10 +105,29 @@ class TracedTraining:
         """The residual of the family and of the framework, whichever is wider."""
         return framework_residual(self.workload, self.prepared.residual, self.network.family)
 
+    def can_split(self, degree: int) -> bool:
+        """Whether the network's matrices can be split over so many GPUs."""
+        try:
+            self.step(Sharding(gpus=degree, tensor=degree))
+        except InvalidInput:
+            return False
+        return True
+
+    def shape(self, spread: Sharding) -> sharding.ModelShape:
+        """What this way to spread the job divides, gathers and exchanges."""
+        return self.step(spread).shape.scaled(self.prepared.scale)
+
+    def offloaded_bytes(self, spread: Sharding) -> int:
+        """Bytes that lie in the host's RAM instead of on the GPUs: what is offloaded, and the states of a paged optimizer."""
+        rule = RULES[self.workload.optimizer]
+        if rule.paged and spread.offload == "none":
+            return round(total_state_bytes(self.step(spread).parameters, rule) * self.prepared.scale)
+        return sharding.offloaded_bytes(spread, self.shape(spread), rule.states)
+
     def peak(self, spread: Sharding) -> Peak:
         """The moment that decides the need of this placement, on its fullest GPU."""
         step = self.step(spread)
-        shape = step.shape.scaled(self.prepared.scale)
+        shape = self.shape(spread)
         candidates = (self._at(moment, spread, shape) for moment in step.moments())
         return max(candidates, key=lambda peak: peak.allocated_bytes)
 
@@ -126,13 +147,17 @@ class TracedTraining:
         blocks = allocator_term(self.workload, peak.shares)
         terms += [blocks] if blocks else []
         allocated = sum(term.bytes for term in terms)
-        extra = _overheads(self, peak.moment, peak.shares, spread, gpu)
+        extra = _overheads(self, peak, spread, gpu)
         return GpuMemory(
             peak_allocated_bytes=allocated,
             ledger=Ledger((*terms, *extra)),
-            interval=interval(allocated, sum(term.bytes for term in extra), self.residual),
+            interval=interval(allocated, sum(term.bytes for term in extra), self._residual_of(spread)),
             peak_phase=PHASE_NAMES[peak.moment.phase],
         )
+
+    def _residual_of(self, spread: Sharding) -> Residual:
+        alone = not spread.zero_stage and spread.tensor == spread.pipeline == 1 and spread.offload == "none"
+        return self.residual if alone or self.residual.basis != "measured" else SHARDED
 
     def _notes(self) -> dict[Category, str]:
         """Formulas with this job's numbers put in."""
@@ -154,15 +179,16 @@ class TracedTraining:
             notes[Category.LOGITS] = f"up to 12 B x {rows:,} tokens x {self.network.vocabulary:,} words in the vocabulary"
         return notes
 
-    def findings(self) -> tuple[Finding, ...]:
+    def findings(self, spread: Sharding) -> tuple[Finding, ...]:
         """What is assumed or not modelled."""
         attends = self.network.widths()[2] > 1
         eager = eager_finding(self.workload, self.network, self.inputs, self.run)
+        masters = layout_of(self.workload, spread).masters
         return (
             *self.prepared.findings,
             *framework_findings(self.workload, attends=attends),
             *([eager] if eager else []),
-            *_assumptions(self.workload, is_text=self.is_text),
+            *assumptions(self.workload, spread, is_text=self.is_text, masters=masters),
         )
 
 
@@ -191,12 +217,12 @@ def _traced_precision(workload: TrainingWorkload) -> str:
     return f"amp_{workload.precision}" if casts_up and workload.precision in ("bf16", "fp16") else workload.precision
 
 
-def _overheads(job: TracedTraining, moment: Moment, shares: dict[Category, int], spread: Sharding, gpu: Gpu | None) -> list[Term]:
-    moving = sum(count for category, count in shares.items() if category not in (Category.WEIGHTS, Category.OPTIMIZER_STATES))
-    convolving = moment.bytes_of(Category.ACTIVATIONS) if job.network.family in ("convolutional", "diffusion") else 0
+def _overheads(job: TracedTraining, peak: Peak, spread: Sharding, gpu: Gpu | None) -> list[Term]:
+    convolving = peak.moment.bytes_of(Category.ACTIVATIONS) if job.network.family in ("convolutional", "diffusion") else 0
+    logits = job.step(spread).trace.most_of(Category.LOGITS)
     communicators = overheads.communicator_term(spread.gpus)
     return [
-        overheads.fragmentation_term(moving, overheads.TRAINING_FRAGMENTATION),
+        overheads.reservation_term(peak.allocated_bytes, peak.shares[Category.OPTIMIZER_STATES], logits),
         overheads.workspace_term(gpu, convolving),
         *([communicators] if communicators else []),
         overheads.context_term(gpu),
@@ -221,19 +247,3 @@ def requested_sharding(parallelism: Parallelism) -> Sharding:
         zero_stage=parallelism.zero_stage,
         offload=parallelism.offload,
     )
-
-
-def _assumptions(workload: TrainingWorkload, *, is_text: bool) -> list[Finding]:
-    notes = [
-        (is_text and workload.sequence_length is None, "sequence_length_assumed", "No sequence length was given: 2048 tokens are assumed.",
-         "Enter the length you train with."),
-        (workload.compile and workload.framework == "pytorch", "compile_not_modelled",
-         "Compilation usually keeps 10 to 40 % fewer activations; the eager step is shown.",
-         "Treat the figure as an upper bound."),
-        (workload.precision == "fp8", "fp8_states", "FP8 speeds up matrix products; weights, gradients and states stay in 16 bits.", ""),
-        (workload.activation_checkpointing == "selective" and workload.attention != "eager" and workload.framework == "pytorch",
-         "selective_is_free",
-         "Selective checkpointing recomputes attention scores, which this attention kernel never stores: it changes nothing here.",
-         "Use full checkpointing to save memory."),
-    ]  # fmt: skip
-    return [Finding(severity="note", code=code, message=text, remedy=remedy) for applies, code, text, remedy in notes if applies]

@@ -7,15 +7,13 @@ from app.estimation.estimate import Compute, Estimate, HostMemory, Storage
 from app.estimation.host_memory import HostJob, deep_learning_host_memory
 from app.estimation.job import Job, Needs, wrong_count
 from app.estimation.prepared_network import DEFAULT_IMAGE
-from app.estimation.sharding import offloaded_bytes
 from app.estimation.speed import DataFeed, TrainingPass, training_speed
 from app.estimation.storage import StorageJob, read_bytes_per_second, storage_need
-from app.estimation.strategies import training_strategies
+from app.estimation.strategies import chosen_strategy, training_strategies
 from app.estimation.support import training_cautions, training_unsupported
 from app.estimation.training import TracedTraining, requested_sharding
 from app.hardware import Gpu
-from app.placement import Placement, Sharding, Speed, Unplaceable
-from app.tape.optimizers import RULES
+from app.placement import Finding, Placement, Sharding, Speed, Unplaceable
 from app.tape.trace import PRECISIONS
 from app.workloads.training import AdapterTuning, Parallelism, TrainingWorkload
 
@@ -57,19 +55,18 @@ class TrainingJob(Job):
                 flops_per_step=traced.trace.flops * self.workload.gradient_accumulation_steps * spread.data,
                 tokens_or_samples_per_step=step_units,
             ),
-            findings=traced.findings(),
+            findings=traced.findings(spread),
         )
 
     def host_memory(self, spread: Sharding) -> HostMemory:
         """System RAM with one process for each GPU."""
-        traced = self.traced
         return deep_learning_host_memory(
             HostJob(
                 framework=self.workload.framework,
                 on_gpu=self.needs_gpu,
                 ranks=spread.gpus,
                 weights_file_bytes=self.model_file_bytes,
-                offloaded_bytes=offloaded_bytes(spread, traced.step(spread).shape, RULES[self.workload.optimizer].states),
+                offloaded_bytes=self.traced.offloaded_bytes(spread),
                 compute_bytes=0 if self.needs_gpu else self.traced.trace.peak_bytes,
                 batch_bytes=self.traced.inputs.batch * self.sample_bytes,
                 data=self.workload.data,
@@ -124,7 +121,8 @@ class TrainingJob(Job):
         unsupported = training_unsupported(self.workload, gpu)
         if unsupported:
             return unsupported
-        spread = self._needs.first_fitting(training_strategies(self.workload, quantity), gpu)
+        strategies = training_strategies(self.workload, quantity, self.traced.can_split)
+        spread = self._needs.first_fitting(strategies, gpu)
         return self._placement(gpu, spread) if spread else wrong_count(quantity)
 
     def _placement(self, gpu: Gpu, spread: Sharding) -> Placement:
@@ -137,8 +135,14 @@ class TrainingJob(Job):
             host_bytes=self._host_bytes(spread),
             read_bytes_per_second=self._read_rate(speed),
             speed=speed,
-            findings=training_cautions(gpu),
+            findings=(*training_cautions(gpu), *self._why(gpu, spread)),
         )
+
+    def _why(self, gpu: Gpu, spread: Sharding) -> tuple[Finding, ...]:
+        if self.workload.parallelism != "auto":
+            return ()
+        replica = self._needs.of(Sharding(gpus=spread.gpus, data=spread.gpus), gpu).required
+        return (chosen_strategy(spread, replica, gpu),)
 
     def _host_bytes(self, spread: Sharding) -> int:
         if spread not in self._host:

@@ -74,6 +74,10 @@ class Trace:
                 kept.append(moment)
         return tuple(kept)
 
+    def most_of(self, category: Category) -> int:
+        """The most bytes of one category that are ever alive."""
+        return max(moment.bytes_by_category[category] for moment in self.moments)
+
     @cached_property
     def saved_activations(self) -> int:
         """Bytes that the forward pass of one micro-batch leaves for its backward pass, logits apart."""

@@ -1,0 +1,47 @@
+"""What an estimate of training assumes, or does not model: said with it, so that nobody takes it for more than it is."""
+
+from app.estimation.sharding import is_fsdp
+from app.placement import Finding, Sharding
+from app.workloads.training import AdapterTuning, TrainingWorkload
+
+Note = tuple[bool, str, str, str]  # whether it applies, code, message, remedy
+
+
+def assumptions(workload: TrainingWorkload, spread: Sharding, *, is_text: bool, masters: bool) -> list[Finding]:
+    """What holds for this job spread in this way. `masters`: 16-bit weights are stepped in fp32."""
+    notes = (*_of_the_step(workload, is_text=is_text), *_of_the_sharding(workload, spread, masters=masters))
+    return [Finding(severity="note", code=code, message=text, remedy=remedy) for applies, code, text, remedy in notes if applies]
+
+
+def _of_the_step(workload: TrainingWorkload, *, is_text: bool) -> tuple[Note, ...]:
+    return (
+        (is_text and workload.sequence_length is None, "sequence_length_assumed", "No sequence length was given: 2048 tokens are assumed.",
+         "Enter the length you train with."),
+        (workload.compile and workload.framework == "pytorch", "compile_not_modelled",
+         "Compilation usually keeps 10 to 40 % fewer activations; the eager step is shown.",
+         "Treat the figure as an upper bound."),
+        (workload.precision == "fp8", "fp8_states", "FP8 speeds up matrix products; weights, gradients and states stay in 16 bits.", ""),
+        (workload.activation_checkpointing == "selective" and workload.attention != "eager" and workload.framework == "pytorch",
+         "selective_is_free",
+         "Selective checkpointing recomputes attention scores, which this attention kernel never stores: it changes nothing here.",
+         "Use full checkpointing to save memory."),
+    )  # fmt: skip
+
+
+def _of_the_sharding(workload: TrainingWorkload, spread: Sharding, *, masters: bool) -> tuple[Note, ...]:
+    adapters = isinstance(workload.tuning, AdapterTuning)
+    stages, batches = spread.pipeline, workload.gradient_accumulation_steps
+    waiting = "Use at least four times as many accumulation steps as stages, or the stages mostly wait." if batches < 4 * stages else ""
+    return (
+        (masters, "sharded_mixed_precision",
+         "Sharded trainers compute in 16 bits and step fp32 copies: 16 bytes a parameter over all GPUs, without autocast's copies.", ""),
+        (is_fsdp(spread) and adapters, "adapters_wrapped_apart",
+         "Gradients are taken to be made for the adapters only; FSDP 1 makes them for frozen weights of the same unit too.",
+         "Use FSDP 2, or peft's policy that wraps adapters apart."),
+        (spread.tensor > 1, "norms_not_split",
+         "Norms and the residual stream are whole on every GPU; sequence parallelism would divide them.", ""),
+        (stages > 1, "pipeline_schedule",
+         f"One forward, one backward in turn: the first of {stages} stages holds {min(stages, batches)} micro-batches.", waiting),
+        (spread.offload != "none", "offload_engine",
+         "Offload is modelled as DeepSpeed does it, with its default buckets; the PCIe link sets the pace.", ""),
+    )  # fmt: skip
