@@ -219,7 +219,8 @@ def _traced_precision(workload: TrainingWorkload) -> str:
 
 def _overheads(job: TracedTraining, peak: Peak, spread: Sharding, gpu: Gpu | None) -> list[Term]:
     convolving = peak.moment.bytes_of(Category.ACTIVATIONS) if job.network.family in ("convolutional", "diffusion") else 0
-    logits = job.step(spread).trace.most_of(Category.LOGITS)
+    split = job.workload.framework == "pytorch"  # only its allocator cuts freed blocks up
+    logits = job.step(spread).trace.most_of(Category.LOGITS) if split else 0
     communicators = overheads.communicator_term(spread.gpus)
     return [
         overheads.reservation_term(peak.allocated_bytes, peak.shares[Category.OPTIMIZER_STATES], logits),
