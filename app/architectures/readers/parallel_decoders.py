@@ -88,7 +88,7 @@ def gptj(config: Config, options: Options) -> Network:
 
 
 def falcon(config: Config, options: Options) -> Network:
-    """FalconConfig, with rotary positions."""
+    """FalconConfig."""
     hidden, heads = integer(config, "hidden_size", default=4544), integer(config, "num_attention_heads", "n_head", default=71)
     divides("hidden_size", hidden, heads, "num_attention_heads")
     grouped = flag(config, "new_decoder_architecture", False)
@@ -107,6 +107,7 @@ def falcon(config: Config, options: Options) -> Network:
         activation=activation(config, "activation", default="gelu"),
         hidden_dropout=fraction(config, "hidden_dropout", 0.0),
         attention_dropout=fraction(config, "attention_dropout", 0.0),
+        alibi=flag(config, "alibi", False),
         tied=flag(config, "tie_word_embeddings", True),
     )
     return Falcon(spec, options)

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from app.tape.autograd import Gradients, attach
 from app.tape.dtypes import BOOL, FP32, DType
-from app.tape.operators.casting import cast, lower
+from app.tape.operators.casting import autocast_disabled, cast, lower
 from app.tape.operators.elementwise import activation, add, contiguous, dropout, scaled
 from app.tape.operators.linear import FLOPS_PER_MAC, matmul
 from app.tape.operators.normalization import softmax
@@ -125,22 +125,22 @@ def _efficient_backward_workspace(q: Meta, k: Meta, v: Meta) -> Scratch:
 
 def _plain_kernel(qkv: tuple[Tensor, Tensor, Tensor], bias: Tensor | None, causal: bool, dropout_probability: float) -> Tensor:
     """The fallback of matrix products: scores for every pair of positions, in fp32; keys and values repeated to all heads."""
-    q, k, v = qkv
-    tape, dtype = q.tape, q.dtype
-    if k.shape[1] != q.shape[1]:
-        k, v = _repeated(k, q.shape[1]), _repeated(v, q.shape[1])
-    q, k, v = cast(q, FP32), cast(k, FP32), cast(v, FP32)
-    scaled_q = scaled(q)
-    scores = matmul(scaled_q, scaled(k.transpose(-1, -2)))
-    if bias is None and causal and q.shape[2] > 1:
-        bias = tape.empty(scores.shape[-2:], dtype)
-    if bias is not None:
-        scores = add(scores, bias)
-        del bias
-    weights = softmax(scores)
-    del scores
-    out = matmul(dropout(weights, dropout_probability), v)
-    return contiguous(cast(out, dtype).transpose(1, 2))
+    q, *groups = qkv
+    dtype = q.dtype
+    repeated = [x if x.shape[1] == q.shape[1] else _repeated(x, q.shape[1]) for x in groups]
+    with autocast_disabled(q.tape):
+        q, k, v = (cast(x, FP32) for x in (q, *repeated))
+        scaled_q = scaled(q)
+        scores = matmul(scaled_q, scaled(k.transpose(-1, -2)))
+        if bias is None and causal and q.shape[2] > 1:
+            bias = q.tape.empty(scores.shape[-2:], dtype)
+        if bias is not None:
+            scores = add(scores, bias)
+            del bias
+        weights = softmax(scores)
+        del scores
+        out = matmul(dropout(weights, dropout_probability), v)
+        return contiguous(cast(out, dtype).transpose(1, 2))
 
 
 def repeat_heads(x: Tensor, heads: int) -> Tensor:

@@ -1,9 +1,12 @@
 """Casts, and what autocast does to the inputs of an operator."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+
 from app.tape.autograd import Gradients, attach, elementwise_work
 from app.tape.dtypes import FP32, DType
 from app.tape.recorder import Category
-from app.tape.tensor import Parameter, Tensor
+from app.tape.tensor import Parameter, Tape, Tensor
 
 
 def cast(x: Tensor, dtype: DType, category: Category | None = None) -> Tensor:
@@ -44,3 +47,11 @@ def lower(x: Tensor) -> Tensor:
 def raise_to_fp32(x: Tensor) -> Tensor:
     """What autocast hands to operators that it runs in full precision (norms, softmax, powers, losses)."""
     return cast(x, FP32) if x.tape.autocast is not None and x.dtype.half else x
+
+
+@contextmanager
+def autocast_disabled(tape: Tape) -> Iterator[None]:
+    """No casts for the operators within, as inside every operator that autocast itself casts for."""
+    enabled, tape.autocast = tape.autocast, None
+    yield
+    tape.autocast = enabled
