@@ -40,9 +40,11 @@ class ExecutionRule:
     which is then dropped. `update_copies`: temporaries as large as the weight that one update makes, where PyTorch's optimizers do not
     apply. `narrow_stream`: under mixed precision every tensor between layers has the 16-bit type. `wide_scores`: products of queries
     and keys are fp32 whatever their type. `plain_attention`: scores are written out unless a fused kernel is asked for.
-    `pools_by_position`: max pooling keeps the positions of its maxima rather than looking them up again. `fused_loss`: the
+    `pools_by_position`: max pooling keeps the positions of its maxima rather than looking them up again; `pools_into_zeros`: the zeros
+    that its gradient is scattered into are made in the forward pass, with the result of the operator before. `fused_loss`: the
     cross-entropy writes nothing as large as the logits but their gradient. `writes_over`: operators that write over their input do so;
-    elsewhere they make a new tensor.
+    elsewhere they make a new tensor. `product_multiple`: matrix products sum over multiples of so many elements; a weight whose outputs
+    are no multiple is copied into a padded one to work out the gradient of its input.
     """
 
     name: str
@@ -56,7 +58,9 @@ class ExecutionRule:
     wide_scores: bool = False
     plain_attention: bool = False
     pools_by_position: bool = True
+    pools_into_zeros: bool = False
     fused_loss: bool = False
+    product_multiple: int = 1
 
     @property
     def fuses(self) -> bool:
@@ -118,7 +122,9 @@ KERAS_XLA = ExecutionRule(
     wide_scores=True,
     plain_attention=True,
     pools_by_position=False,
+    pools_into_zeros=True,
     fused_loss=True,
+    product_multiple=8,
 )
 JAX = replace(KERAS_XLA, name="JAX", fused_loss=False)
 

@@ -6,7 +6,8 @@ from app.tape.autograd import Gradients, attach
 from app.tape.dtypes import DType
 from app.tape.operators.casting import lower
 from app.tape.recorder import Category
-from app.tape.tensor import Meta, Tensor
+from app.tape.tensor import Meta, Tape, Tensor
+from app.units import round_up
 
 FLOPS_PER_MAC = 2  # a multiplication and an addition
 
@@ -23,13 +24,23 @@ def linear(x: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
     metas = (x.meta, weight.meta, out.meta)
 
     def backward(gradient: Tensor) -> Gradients:
+        padded = _padded_weight(tape, metas[1]) if wanted[0] else None
         gradient.written()
         for _ in range(bool(wanted[0]) + bool(wanted[1])):
             _charge(*metas, flops, gradient)
-        return [meta and tape.like(meta) for meta in wanted]
+        gradients = [meta and tape.like(meta) for meta in wanted]
+        del padded
+        return gradients
 
     saved = [x if weight.requires_grad else None, weight if x.requires_grad else None]
     return attach(out, [x, weight, bias], saved, backward)
+
+
+def _padded_weight(tape: Tape, weight: Meta) -> Tensor | None:
+    """The copy of a weight that a compiler makes whose products sum over multiples of some size; None where it fits already."""
+    outputs, inputs = weight.shape
+    multiple = tape.execution.product_multiple
+    return tape.empty((round_up(outputs, multiple), inputs), weight.dtype, Category.WORKSPACE) if outputs % multiple else None
 
 
 def _charge(x: Meta, weight: Meta, out: Meta, flops: int, on: Tensor) -> None:

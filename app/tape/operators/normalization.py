@@ -16,7 +16,7 @@ def _charge(x: Tensor) -> None:
 def layer_norm(x: Tensor, weight: Parameter | None, bias: Parameter | None) -> Tensor:
     """Fused layer norm: keeps its input, mean and reciprocal deviation (fp32, one each per row). fp32 under autocast."""
     dtype = x.dtype
-    x = raise_to_fp32(x).reduced()
+    x = raise_to_fp32(x.reduced())
     rows = x.shape[:-1]
     statistics = [x.tape.empty(rows, FP32), x.tape.empty(rows, FP32)]
     return _normalized(x, weight, bias, statistics, "layer_norm", dtype)
@@ -25,7 +25,7 @@ def layer_norm(x: Tensor, weight: Parameter | None, bias: Parameter | None) -> T
 def batch_norm(x: Tensor, weight: Parameter, bias: Parameter) -> Tensor:
     """Batch norm in training: keeps its input and two statistics per channel. Under autocast it takes 16-bit inputs as they are."""
     tape, dtype = x.tape, x.dtype
-    x = (raise_to_fp32(x) if tape.execution.narrow_stream else x).reduced()
+    x = raise_to_fp32(x.reduced()) if tape.execution.narrow_stream else x.reduced()
     statistics = [tape.empty((x.shape[1],), FP32) for _ in range(2)] if tape.training else []
     return _normalized(x, weight, bias, statistics, "batch_norm", dtype)
 
@@ -33,7 +33,7 @@ def batch_norm(x: Tensor, weight: Parameter, bias: Parameter) -> Tensor:
 def group_norm(x: Tensor, weight: Parameter, bias: Parameter, groups: int) -> Tensor:
     """Group norm: keeps its input and two statistics per sample and group of channels. fp32 under autocast."""
     dtype = x.dtype
-    x = raise_to_fp32(x).reduced()
+    x = raise_to_fp32(x.reduced())
     statistics = [x.tape.empty((x.shape[0], groups), FP32) for _ in range(2)]
     return _normalized(x, weight, bias, statistics, "group_norm", dtype)
 
@@ -59,7 +59,7 @@ def _normalized(x: Tensor, weight: Tensor | None, bias: Tensor | None, statistic
 def rms_norm(x: Tensor, weight: Parameter) -> Tensor:
     """RMS norm as transformers' LlamaRMSNorm: x in fp32, times rsqrt of its mean square, cast back, times the weight."""
     dtype = x.dtype
-    x = cast(x, FP32)
+    x = cast(x.reduced(), FP32)
     x = multiply(x, _reciprocal_root_mean_square(x))
     return multiply(cast(x, dtype), weight)
 
@@ -67,14 +67,14 @@ def rms_norm(x: Tensor, weight: Parameter) -> Tensor:
 def rms_norm_in_fp32(x: Tensor, weight: Tensor) -> Tensor:
     """RMS norm in fp32 to the end, cast back after the product with the weight (Gemma, OLMo 2, gpt-oss)."""
     dtype = x.dtype
-    x = cast(x, FP32)
+    x = cast(x.reduced(), FP32)
     x = multiply(x, _reciprocal_root_mean_square(x))
     return cast(multiply(x, weight), dtype)
 
 
 def rms_norm_of_stream(x: Tensor, weight: Parameter) -> Tensor:
     """RMS norm as transformers' T5LayerNorm: only the mean square is taken in fp32; the product keeps x itself."""
-    x = multiply(x, _reciprocal_root_mean_square(cast(x, FP32)))
+    x = multiply(x, _reciprocal_root_mean_square(cast(x.reduced(), FP32)))
     return multiply(weight, cast(x, weight.dtype) if weight.dtype.half else x)
 
 

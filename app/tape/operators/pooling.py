@@ -26,8 +26,9 @@ def max_pool(x: Tensor, kernel: Sizes, stride: Sizes, padding: Sizes = 0, *, cei
     shape = _pooled_shape(x, kernel, stride, padding, ceil=ceil)
     out = tape.empty(shape, x.dtype)
     positions = tape.empty(shape, INT64) if tape.execution.pools_by_position else None
+    zeros = tape.like(meta) if tape.execution.pools_into_zeros and tape.recording else None
     elementwise_work(tape, meta, *([positions] if positions else []), out)
-    return attach(out, [x], [x, positions], lambda gradient: (tape.like(meta),))
+    return attach(out, [x], [x, positions, zeros], lambda gradient: (tape.like(meta),))
 
 
 def average_pool(x: Tensor, kernel: Sizes, stride: Sizes, padding: Sizes = 0, *, ceil: bool = False) -> Tensor:
