@@ -37,6 +37,14 @@ def interleaved_rotary_embedding(x: Tensor, cos: Tensor, sin: Tensor) -> Tensor:
     return concatenate([add(multiply(even, cos), multiply(odd, sin)), add(multiply(odd, cos), multiply(even, sin))], axis=-1)
 
 
+def paired_rotary_embedding(x: Tensor, cos: Tensor, sin: Tensor) -> Tensor:
+    """Turns pairs of neighbouring components in fp32, as diffusers does: x cos + rotated x sin. Keeps only cos and sin."""
+    half = x.shape[-1] // 2
+    even, odd = split(x, (half, half))
+    turned = concatenate([scaled(odd), even], axis=-1)
+    return cast(add(multiply(cast(x, FP32), cos), multiply(cast(turned, FP32), sin)), x.dtype)
+
+
 def complex_rotary_embedding(x: Tensor) -> Tensor:
     """Turns pairs of components as complex numbers: an fp32 copy, a product, and a cast back. Keeps only the factors."""
     return cast(scaled(cast(x, FP32)), x.dtype)
@@ -45,15 +53,15 @@ def complex_rotary_embedding(x: Tensor) -> Tensor:
 def rotate_half(x: Tensor) -> Tensor:
     """(-second half, first half) of the last dimension: a negated half and a concatenation."""
     tape, meta = x.tape, x.meta
-    half = tape.empty((*x.shape[:-1], x.shape[-1] // 2), x.dtype)
-    out = tape.empty(x.shape, x.dtype)
+    half = tape.elementwise((*x.shape[:-1], x.shape[-1] // 2), x.dtype, x)
+    out = tape.elementwise(x.shape, x.dtype, x, half)
     del half
     elementwise_work(tape, meta, out)
 
     def backward(gradient: Tensor) -> Gradients:
-        first = tape.like(meta)  # each half's gradient is written into a zero tensor of the whole size
-        second = tape.like(meta)
-        total = tape.like(meta)
+        first = tape.elementwise_like(meta, gradient)  # each half's gradient is written into a zero tensor of the whole size
+        second = tape.elementwise_like(meta, gradient)
+        total = tape.elementwise_like(meta, first, second)
         del first, second
         return (total,)
 
