@@ -112,7 +112,8 @@ def _inference(case: Case) -> dict[str, Any]:
     if work["task"] == "infer":
         components = {"components": "denoiser"} if case["model"]["source"] == "diffusers" else {}
         sizes = {name: value for name, value in _sizes(case).items() if name != "sequence_length"}
-        return {**common, "runtime": "pytorch", "batch_size": work["batch"], **sizes, **components}
+        prompt = {"prompt_tokens": work["seq"]} if "seq" in work else {}
+        return {**common, "runtime": "pytorch", "batch_size": work["batch"], **prompt, **sizes, **components}
     length = work["seq"] if work["task"] == "prefill" else work["kv_len"]
     return {
         **common,
