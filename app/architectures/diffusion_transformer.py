@@ -103,7 +103,7 @@ class DiffusionTransformer(Denoiser):
         """[batch, patches, channels] with positions added, in the type of the projection."""
         x = self.proj(sample)
         x = x.flatten(2).transpose(1, 2)
-        positions = self.pos_embed
+        positions: Tensor = self.pos_embed
         if positions.shape[1] != x.shape[1]:
             positions = x.tape.empty((1, *x.shape[1:]), positions.dtype)
         return op.cast(op.add(x, positions), x.dtype)

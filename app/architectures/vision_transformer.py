@@ -12,7 +12,6 @@ from app.architectures.image_classifier import RGB, ImageClassifier
 from app.architectures.network import Inputs, Options, block_kinds
 from app.tape import operators as op
 from app.tape.convolutions import Conv2d
-from app.tape.dtypes import wider
 from app.tape.modules import Blocks, LayerNorm, Linear, Module
 from app.tape.operators import Window
 from app.tape.tensor import Parameter, Tape, Tensor
@@ -153,8 +152,8 @@ class VisionTransformer(ImageClassifier):
         tokens = [op.expand(t, x.shape[0], *t.shape[1:]) for t in (self.cls_token, self.reg_token) if t is not None]
         if not self.spec.positions_for_prefix:
             x = op.add(x, self._positions(x.shape[1]))
-            return _joined(tokens, x)
-        x = _joined(tokens, x)
+            return op.promoted_concatenation([*tokens, x], axis=1)
+        x = op.promoted_concatenation([*tokens, x], axis=1)
         return op.add(x, self._positions(x.shape[1]))
 
     def _positions(self, length: int) -> Tensor:
@@ -166,12 +165,6 @@ class VisionTransformer(ImageClassifier):
         if inputs.image and any(side % self.spec.patch for side in inputs.image):
             raise invalid_field("image_size", f"both sides must be multiples of the patch size, {self.spec.patch}")
         return super().images(tape, inputs)
-
-
-def _joined(tokens: list[Tensor], x: Tensor) -> Tensor:
-    """Concatenation along the sequence; autocast raises all parts to the widest type first."""
-    dtype = wider(tokens[0].dtype, x.dtype)
-    return op.concatenate([*tokens, op.cast(x, dtype)], axis=1)
 
 
 _SIZES = {

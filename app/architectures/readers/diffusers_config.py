@@ -5,6 +5,7 @@ from typing import Any
 
 from app.architectures.diffusion_transformer import DiffusionTransformer, DitSpec
 from app.architectures.diffusion_unet import DiffusionUNet, DiffusionUNetSpec, Level
+from app.architectures.flux import Flux, FluxSpec
 from app.architectures.network import Network, Options
 from app.architectures.readers.fields import LARGEST_SIZE, MOST_LAYERS, flag, integer
 from app.architectures.readers.transformers_config import Builder, Config
@@ -96,4 +97,20 @@ def _dit(config: Config, options: Options) -> Network:
     return DiffusionTransformer(spec, options)
 
 
-BUILDERS: dict[str, Builder] = {"UNet2DConditionModel": _unet, "DiTTransformer2DModel": _dit}
+def _flux(config: Config, options: Options) -> Network:
+    channels = integer(config, "in_channels", default=64)
+    spec = FluxSpec(
+        heads=integer(config, "num_attention_heads", default=24),
+        head_size=integer(config, "attention_head_dim", default=128),
+        double_layers=integer(config, "num_layers", default=19, largest=MOST_LAYERS),
+        single_layers=integer(config, "num_single_layers", default=38, largest=MOST_LAYERS),
+        in_channels=channels,
+        out_channels=integer(config, "out_channels", default=channels),
+        text_width=integer(config, "joint_attention_dim", default=4096),
+        pooled_width=integer(config, "pooled_projection_dim", default=768),
+        guided=flag(config, "guidance_embeds", False),
+    )
+    return Flux(spec, options)
+
+
+BUILDERS: dict[str, Builder] = {"UNet2DConditionModel": _unet, "DiTTransformer2DModel": _dit, "FluxTransformer2DModel": _flux}
