@@ -94,7 +94,7 @@ def rental_json(rental: Rental, today: date) -> dict[str, Any]:
         "offer": part_json(rental.offer),
         "gpu": part_json(rental.gpu),
         "per_hour": rental.hourly.to_json(),
-        "break_even_hours": rental.break_even_hours,
+        "break_even_hours": None if rental.break_even_hours is None else float(rental.break_even_hours),
         "speed": speed_json(rental.placement.speed),
         "observed_on": rental.price.observed_on.isoformat(),
         "source": rental.price.source,

@@ -1,6 +1,7 @@
-"""How long the search takes, and how it grows with the catalogue: `python benchmarks/search.py`.
+"""How long the search takes, how it grows with the catalogue, and how long the whole advice takes: `python benchmarks/search.py`.
 
-The job answers by arithmetic, so that what is measured is the search and not the estimator. A larger catalogue is the seeded one with
+For the search the job answers by arithmetic, so that what is measured is the search and not the estimator; times are processor time,
+which other programs on the machine do not disturb. A larger catalogue is the seeded one with
 every part copied under new names, each copy's price, memory and speed moved by up to a quarter, so that copies compete.
 """
 
@@ -11,10 +12,14 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
+from datetime import date
+from functools import partial
 from pathlib import Path
 from typing import Any, TypeVar
 
+from app.advisor import advise
 from app.catalogue.seed import catalogue_from_seed
+from app.estimation.service import prepare
 from app.hardware import Catalogue, Gpu, Part
 from app.placement import Placement, Sharding, Speed, Unplaceable
 from app.recommendation.frontier import undominated
@@ -22,6 +27,7 @@ from app.recommendation.market import market_for
 from app.recommendation.recommend import cheapest, recommend
 from app.recommendation.search import explore
 from app.units import GB, GIB
+from app.workloads import AdviceRequest, parse_request
 from app.workloads.limits import Limits
 
 RESULTS = Path(__file__).parent / "results" / "search.json"
@@ -118,10 +124,52 @@ def measure(catalogue: Catalogue) -> dict[str, dict[str, float]]:
     return {name: {"p50_ms": statistics.median(row), "p95_ms": row[int(0.95 * len(row))]} for name, row in times.items()}
 
 
+# Jobs for the whole advice: the estimator traces the job and every change of it, and places each on every card.
+WORKLOADS: dict[str, dict[str, object]] = {
+    "chat with 8B": {
+        "kind": "inference", "model": {"preset": "meta-llama/Llama-3.1-8B"}, "runtime": "llama.cpp", "weight_format": "q4_k_m",
+    },
+    "serve 32B": {"kind": "inference", "model": {"preset": "Qwen/Qwen3-32B"}, "runtime": "vllm", "parallelism": "auto"},
+    "QLoRA 8B": {
+        "kind": "training", "model": {"preset": "meta-llama/Llama-3.1-8B"}, "sequence_length": 2048, "micro_batch_size": 1,
+        "tuning": {"method": "qlora"},
+    },
+    "ResNet-50": {"kind": "training", "model": {"preset": "resnet50"}, "image_size": [224, 224], "micro_batch_size": 64},
+    "random forest": {"kind": "classical", "library": "scikit-learn", "algorithm": "RandomForestClassifier", "rows": 10**6, "columns": 100},
+}  # fmt: skip
+ADVICE_ROUNDS = 5
+
+
+def measure_advice(catalogue: Catalogue) -> dict[str, dict[str, float]]:
+    """Milliseconds of the whole advice and of its search alone, for each workload."""
+    results = {}
+    for name, document in WORKLOADS.items():
+        request = parse_request({"workload": document})
+        advise(request, catalogue, today=date.min)
+        results[name] = {
+            "advice_ms": _median_ms(partial(advise, request, catalogue, today=date.min)),
+            "recommend_ms": _median_ms(partial(_prepare_and_recommend, request, catalogue)),
+        }
+    return results
+
+
+def _prepare_and_recommend(request: AdviceRequest, catalogue: Catalogue) -> None:
+    recommend(prepare(request.workload), request.limits, catalogue)
+
+
+def _median_ms(act: Callable[[], object]) -> float:
+    times = []
+    for _ in range(ADVICE_ROUNDS):
+        start = time.process_time()
+        act()
+        times.append((time.process_time() - start) * 1000)
+    return statistics.median(times)
+
+
 def main() -> None:
     """Measures at 1, 10 and 30 times the seeded catalogue, prints a table and keeps it as JSON."""
     seed = catalogue_from_seed()
-    results = {}
+    results: dict[str, Any] = {}
     for times in (1, 10, 30):
         catalogue = enlarged(seed, times)
         start = time.process_time()
@@ -133,6 +181,11 @@ def main() -> None:
             row = results[f"{times}x"][name]
             sys.stdout.write(f"   {name} p50 {row['p50_ms']:7.2f} p95 {row['p95_ms']:7.2f}")
         sys.stdout.write("\n")
+    results["advice"] = measure_advice(seed)
+    for workload, row in results["advice"].items():
+        sys.stdout.write(
+            f"{workload:>14}  whole advice {row['advice_ms']:8.1f} ms   of it prepare and recommend {row['recommend_ms']:8.1f} ms\n"
+        )
     RESULTS.parent.mkdir(exist_ok=True)
     RESULTS.write_text(json.dumps(results, indent=2) + "\n")
 

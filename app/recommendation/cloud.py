@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from decimal import Decimal
 
 from app.hardware import Catalogue, CloudOffer, Gpu, Price
 from app.money import Money
@@ -24,7 +25,7 @@ class Rental:
     hourly: Money
     price: Price
     placement: Placement
-    break_even_hours: float | None
+    break_even_hours: Decimal | None
 
 
 def rentals(demand: Demand, limits: Limits, catalogue: Catalogue, machine: Machine | None) -> tuple[Rental, ...]:
@@ -56,5 +57,5 @@ def _fits(offer: CloudOffer, gpu: Gpu, placed: Placement) -> bool:
     return load.missing_bytes <= 0 and (offer.ram_gb is None or load.ram_bytes <= offer.ram_gb * GIB)
 
 
-def _break_even(machine: Machine | None, hourly: Money) -> float | None:
-    return machine.total.minor / hourly.minor if machine and hourly.minor else None
+def _break_even(machine: Machine | None, hourly: Money) -> Decimal | None:
+    return machine.total.amount / hourly.amount if machine and hourly.minor else None
