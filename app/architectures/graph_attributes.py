@@ -14,6 +14,7 @@ MOST_DIMENSIONS = 8
 # What a node may leave out; each stands for every dimension.
 DEFAULTS: Mapping[str, object] = {
     "stride": 1, "dilation": 1, "groups": 1, "pads": 0, "padding": 0, "output_padding": 0, "ceil": False, "bias": True, "transposed": False,
+    "second_bias": True, "bidirectional": False,
 }  # fmt: skip
 
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from math import prod
 
 from app.architectures.graph_attributes import Attributes
-from app.architectures.lstm import Recurrent
+from app.architectures.lstm import RecurrentCell
 from app.tape import operators as op
 from app.tape.convolutions import BatchNorm, Conv1d, Conv2d, Conv3d, Convolution, TransposedConv2d
 from app.tape.modules import Embedding, LayerNorm, Linear, Module
@@ -293,11 +293,13 @@ def _softmax(attributes: Attributes, shapes: Sequence[Shape]) -> Step:
 class RecurrentLayer(Module):
     """A recurrent layer over [batch, length, features]: all states, or the last one."""
 
-    def __init__(self, layer: Recurrent, *, sequences: bool) -> None:
-        self.layer, self.sequences = layer, sequences
+    def __init__(self, cells: list[RecurrentCell], *, sequences: bool) -> None:
+        self.cells, self.sequences = cells, sequences
 
     def __call__(self, x: Tensor) -> Tensor:
-        out = self.layer(x)
+        outputs = [cell(x) for cell in self.cells]
+        out = op.concatenate(outputs, axis=2) if len(outputs) > 1 else outputs[0]
+        del outputs
         return out if self.sequences else op.part(out, out.shape[0], out.shape[2])
 
 
@@ -306,8 +308,9 @@ def _recurrent(attributes: Attributes, shapes: Sequence[Shape]) -> Step:
         raise attributes.wrong("from", "its input must be batch, length and features")
     kind = attributes.word("cell", frozenset(op.CELLS))
     sizes = (shapes[0][2], attributes.number("hidden", largest=10**6))
-    layer = Recurrent(kind, sizes, bidirectional=attributes.flag("bidirectional", False))
-    return RecurrentLayer(layer, sequences=attributes.flag("sequences", True))
+    second_bias, directions = attributes.flag("second_bias", True), 2 if attributes.flag("bidirectional", False) else 1
+    cells = [RecurrentCell(kind, *sizes, second_bias=second_bias) for _ in range(directions)]
+    return RecurrentLayer(cells, sequences=attributes.flag("sequences", True))
 
 
 class AttentionLayer(Module):

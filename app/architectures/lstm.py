@@ -26,13 +26,14 @@ class LstmSpec:
 
 
 class RecurrentCell(Module):
-    """Weights of one recurrent layer and direction, as torch.nn.LSTM, GRU and RNN keep them."""
+    """Weights of one recurrent layer and direction, as torch.nn.LSTM, GRU and RNN keep them; Keras has one bias where they have two."""
 
-    def __init__(self, kind: str, inputs: int, hidden: int) -> None:
+    def __init__(self, kind: str, inputs: int, hidden: int, *, second_bias: bool = True) -> None:
         self.cell = CELLS[kind]
         gates = self.cell.gates * hidden
         self.weight_ih, self.weight_hh = Parameter(gates, inputs), Parameter(gates, hidden)
-        self.bias_ih, self.bias_hh = Parameter(gates), Parameter(gates)
+        self.bias_ih = Parameter(gates)
+        self.bias_hh = Parameter(gates) if second_bias else None
 
     def __call__(self, x: Tensor) -> Tensor:
         return op.recurrent_layer(x, CellWeights(self.weight_ih, self.weight_hh, self.bias_ih, self.bias_hh), self.cell)

@@ -8,11 +8,12 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from app.architectures.library import all_models
+from app.architectures.library import ModelEntry, all_models
 from app.architectures.readers.tensor_table import TensorTable
 
 Shapes = Mapping[str, tuple[int, ...]]
 
+CACHE_FIELDS = ("model_type", "hidden_size", "num_hidden_layers", "num_key_value_heads", "sliding_window", "use_sliding_window")
 FIRST_LAYER = "model.layers.0."
 LAYER = re.compile(r"^model\.layers\.(\d{1,5})\.")
 USUAL_HEAD_SIZES = (128, 64)  # the usual ones from some three billion parameters on, and below
@@ -52,10 +53,16 @@ def recognize(table: TensorTable) -> Recognized:
 def preset_of(parameters: int) -> Recognized | None:
     """The library's model of exactly this many parameters, None where there is none or several different ones."""
     found = [entry for entry in all_models() if entry.parameters == parameters]
-    if not found or any(entry.config != found[0].config for entry in found):
+    if len({_kind(entry) for entry in found}) != 1:
         return None
-    how = f"the tensors hold exactly the {parameters:,} parameters of {found[0].name}"
+    alike = ", or of another model of its shape" if len(found) > 1 else ""
+    how = f"the tensors hold exactly the {parameters:,} parameters of {found[0].name}{alike}"
     return Recognized(model={"preset": found[0].id}, how=how, certain=True)
+
+
+def _kind(entry: ModelEntry) -> tuple[object, ...]:
+    """What tells models of one size apart. For a decoder that is also what its cache depends on."""
+    return (entry.family, *(entry.config.get(name) for name in CACHE_FIELDS if entry.family == "decoder"))
 
 
 def by_size(parameters: int, names: Iterable[str]) -> Recognized:

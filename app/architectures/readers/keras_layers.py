@@ -270,7 +270,7 @@ def _zero_padding(rank: int) -> Converter:
         if len(ends) != rank or not all(type(n) is int for n in ends):
             raise CannotConvert
         both = [end if isinstance(pair, list) else 2 * end for end, pair in zip(ends, pairs, strict=True)]
-        return _with_lengths(conversion, [length + extra for length, extra in zip(_lengths(conversion), both, strict=True)])
+        return _with_lengths(conversion, [length + extra for length, extra in zip(_lengths(conversion, rank), both, strict=True)])
 
     return make
 
@@ -278,15 +278,17 @@ def _zero_padding(rank: int) -> Converter:
 def _upsampling(rank: int) -> Converter:
     def make(conversion: Conversion) -> int:
         factors = conversion.integers("size", rank, 2)
-        return _with_lengths(conversion, [length * factor for length, factor in zip(_lengths(conversion), factors, strict=True)])
+        return _with_lengths(conversion, [length * factor for length, factor in zip(_lengths(conversion, rank), factors, strict=True)])
 
     return make
 
 
-def _lengths(conversion: Conversion) -> list[int]:
+def _lengths(conversion: Conversion, rank: int) -> list[int]:
     """The lengths to slide over, without batch and channels."""
     shape = conversion.shape
-    return [shape[1]] if len(shape) == 3 else list(shape[2:])
+    if len(shape) != rank + 2:
+        raise CannotConvert
+    return [shape[1]] if rank == 1 else list(shape[2:])
 
 
 def _with_lengths(conversion: Conversion, lengths: list[int]) -> int:
@@ -311,11 +313,17 @@ def _concatenation(conversion: Conversion) -> int:
     return conversion.add("concat", *conversion.given, axis=axis)
 
 
+def _two_biases(conversion: Conversion, kind: str) -> bool:
+    """A GRU that resets after the product keeps the biases of both products, as cuDNN does; the other cells have one."""
+    return kind == "gru" and conversion.flag("reset_after", True)
+
+
 def _recurrent(kind: str) -> Converter:
     def make(conversion: Conversion) -> int:
         return conversion.add(
-            "recurrent", conversion.x, cell=kind, hidden=conversion.integer("units"), sequences=conversion.flag("return_sequences", False)
-        )
+            "recurrent", conversion.x, cell=kind, hidden=conversion.integer("units"),
+            sequences=conversion.flag("return_sequences", False), second_bias=_two_biases(conversion, kind),
+        )  # fmt: skip
 
     return make
 
@@ -329,7 +337,7 @@ def _bidirectional(conversion: Conversion) -> int:
     wrapped = Conversion(Layer(kind=kind, name=conversion.layer.name, config=config), conversion.program, conversion.given)
     return wrapped.add(
         "recurrent", wrapped.x, cell=kind, hidden=wrapped.integer("units"), bidirectional=True,
-        sequences=wrapped.flag("return_sequences", False),
+        sequences=wrapped.flag("return_sequences", False), second_bias=_two_biases(wrapped, kind),
     )  # fmt: skip
 
 

@@ -48,7 +48,10 @@ def read_upload(name: str, content: bytes) -> ReadModel:
     if not content:
         raise unreadable("the file is empty")
     if len(content) > LARGEST_UPLOAD:
-        raise unreadable(f"{format_decimal(len(content))} are too much; send at most the first {LARGEST_UPLOAD // 2**20} MiB of the file")
+        raise unreadable(
+            f"{format_decimal(len(content))} are too much; send at most the first {LARGEST_UPLOAD // 2**20} MiB of the file, "
+            "or for ONNX the graph saved with external data"
+        )
     mistake = next((what for start, what in MISTAKEN if content.startswith(start)), None)
     if mistake:
         raise unreadable(f"this file {mistake}")
