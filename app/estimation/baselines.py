@@ -1,7 +1,7 @@
 """Resident memory of processes that have imported their libraries and done nothing else.
 
 Measured in fresh processes: Linux 6.18, glibc 2.36, Python 3.11.7, transparent huge pages on request only. Versions: numpy 2.4.6,
-pandas 3.1.1, pyarrow 26.0.1, scikit-learn 1.9.1, xgboost 3.2.0, lightgbm 4.7.0, catboost 1.2.10, statsmodels 0.14, torch 2.13.0+cpu,
+pandas 3.1.1, pyarrow 26.0.1, scikit-learn 1.9.1, xgboost 3.2.0, lightgbm 4.7.0, catboost 1.2.10, statsmodels 0.15.0, torch 2.13.0+cpu,
 tensorflow-cpu 2.21.0, keras 3.15.1, jax 0.10.2, transformers 5.23.0.
 """
 

@@ -38,6 +38,7 @@ FAMILIES: Final = {
     "xgboost": Residual(0.12, 0.15),
     "lightgbm": Residual(0.10, 0.12),
     "catboost": Residual(0.12, 0.15),
+    "statistics": Residual(0.10, 0.15),
     "neural": Residual(0.10, 0.12),
 }
 UNMEASURED: Final = Residual(0.30, 0.60, "model")  # mechanisms without a measured case

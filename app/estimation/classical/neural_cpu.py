@@ -6,7 +6,6 @@ Hyper-parameters: `hidden` or `channels` (3 x 3 convolutions, each followed by a
 
 from dataclasses import dataclass
 from itertools import pairwise
-from math import prod
 
 from app.estimation.classical.plan import Plan, Step, fullest, present, product
 from app.estimation.classical.reading import TARGET_BYTES
@@ -209,6 +208,3 @@ def _keras_step(task: Task, layers: Layers, batch: int, runtime: int) -> tuple[T
         product("input_batches", "Batch and its float copy", KERAS, batches=2, samples=batch, values=task.columns, bytes=FLOAT_BYTES),
         product("runtime", "Traced step and threads", "measured on six networks", bytes=runtime),
     )
-
-
-__all__ = ["Layers", "keras_network", "layers_of", "prod", "torch_network"]

@@ -44,7 +44,7 @@ MEASURED = "measured; numpy 2.4.6"
 
 @dataclass(frozen=True, slots=True)
 class Columns:
-    """Columns of a file by type; the label column beside them is a whole number."""
+    """Columns of a frame by type; a file has a label column beside them, a whole number."""
 
     floats: int
     ints: int
@@ -69,7 +69,8 @@ def columns_of(task: Task) -> Columns:
     if types is None:
         whole = task.dtype.startswith(("int", "uint", "bool"))
         types = ColumnTypes(int=task.columns) if whole else ColumnTypes(float=task.columns)
-    return Columns(types.float, types.int, types.category_text, types.string, labels=1)
+    labels = 0 if task.workload.source_format == "memory" else 1
+    return Columns(types.float, types.int, types.category_text, types.string, labels)
 
 
 def file_bytes(task: Task) -> int:
@@ -88,7 +89,7 @@ def file_bytes(task: Task) -> int:
 def frame_terms(task: Task, rows: int) -> tuple[Term, ...]:
     """A frame in memory: numbers in blocks, strings in Arrow arrays, categories as codes, strings as Python objects where asked."""
     columns = columns_of(task)
-    number_bytes = 4 if task.value("dtype") == "float32" else 8
+    number_bytes = 4 if _reads_single(task) else 8
     text_bytes = _text_bytes(task, CATEGORY_TEXT_CHARACTERS, distinct=False)
     string_bytes = _text_bytes(task, STRING_CHARACTERS, distinct=True)
     return present(
@@ -103,7 +104,7 @@ def frame_terms(task: Task, rows: int) -> tuple[Term, ...]:
 
 def _text_bytes(task: Task, characters: int, *, distinct: bool) -> int:
     """Bytes of one string in a frame: Arrow keeps characters and an offset, objects a pointer and, where all differ, a Python string."""
-    if task.flag("category", default=False) and not distinct:
+    if not distinct and (task.flag("category", default=False) or task.workload.source_format == "memory"):
         return code_bytes(task.workload.cardinality)
     if task.flag("infer_string", default=True):
         return characters + ARROW_OFFSET_BYTES
@@ -127,8 +128,13 @@ def data_step(task: Task) -> tuple[Step, Task]:
     return _table(task), task
 
 
+def _reads_single(task: Task) -> bool:
+    """Whether floating-point columns are read as float32."""
+    return task.value("dtype") == "float32" or task.dtype == "float32"
+
+
 def _frame_dtype(task: Task) -> str:
-    return "float32" if task.value("dtype") == "float32" else "float64"
+    return "float32" if _reads_single(task) else "float64"
 
 
 def _table(task: Task) -> Step:
@@ -172,10 +178,8 @@ def _values(task: Task) -> tuple[Term, ...]:
             ),
             product("row_pointers", "Row pointers", "scipy.sparse CSR", rows=task.rows + 1, bytes=task.index_bytes),
         )
-    types = task.workload.column_types
-    if types is not None and types.category_text and not types.float + types.int + types.string:
-        size = code_bytes(task.workload.cardinality)
-        return (product("data", "Category codes", PANDAS, rows=task.rows, columns=types.category_text, bytes=size),)
+    if task.workload.column_types is not None:
+        return frame_terms(task, task.rows)
     return (product("data", "Table in memory", MEASURED, rows=task.rows, columns=task.columns, bytes=task.item_bytes),)
 
 
@@ -202,19 +206,15 @@ def _read_csv_parallel(task: Task) -> Step:
     size = file_bytes(task)
     frame = frame_terms(task, task.rows)
     numeric = numeric_bytes(frame)
-    by_column = task.value("dtype") is not None or task.flag("category", default=False)
+    by_column = task.value("dtype") is not None or _reads_single(task) or task.flag("category", default=False)
     copied = numeric // columns_of(task).numeric if by_column else numeric
-    mapped = product("mapped_file", "The file itself, mapped; reclaimable", CSV_SOURCE, file_bytes=size)
-    chunks = product("chunks", "Parsed chunks beside the frame", CSV_SOURCE, numeric_bytes=copied)
-    parser = product("parser", "Tokens of the chunks in work", CSV_SOURCE, share_alive=TOKENS_ALIVE, bytes=_parser_bytes(task, size))
-    left = product("freed_chunks", "Freed chunks that the heap holds", MEASURED, share=CHUNKS_LEFT, bytes=copied)
-    return Step(
-        name="read",
-        transient=present(
-            mapped, product("chunks_beyond", "Parsed chunks beside the frame", CSV_SOURCE, bytes=max(0, chunks.bytes - left.bytes)), parser
-        ),
-        retained=(*frame, *present(left)),
+    gathering = present(
+        product("mapped_file", "The file itself, mapped; reclaimable", CSV_SOURCE, file_bytes=size),
+        product("chunks", "Parsed chunks beside the frame, given back", CSV_SOURCE, share=1 - CHUNKS_LEFT, bytes=copied),
+        product("parser", "Tokens of the chunks in work", CSV_SOURCE, share_alive=TOKENS_ALIVE, bytes=_parser_bytes(task, size)),
     )
+    left = product("freed_chunks", "Parsed chunks that the heap holds", MEASURED, share=CHUNKS_LEFT, bytes=copied)
+    return Step(name="read", transient=gathering, retained=(*frame, *present(left)))
 
 
 def _parser_bytes(task: Task, size: int) -> int:

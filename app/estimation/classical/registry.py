@@ -162,7 +162,8 @@ LIGHTGBM = _named(lightgbm.boosting, "Dataset", "train", "LGBMClassifier", "LGBM
 CATBOOST = _named(catboost.boosting, "Pool", "train", "CatBoost", "CatBoostClassifier", "CatBoostRegressor", "CatBoostRanker")
 STATSMODELS = {
     **_named(statistics.least_squares, "OLS", "WLS", "GLS", "RLM", "QuantReg", "MixedLM"),
-    **_named(statistics.likelihood, "Logit", "Probit", "GLM", "MNLogit", "Poisson", "NegativeBinomial"),
+    **_named(statistics.likelihood, "Logit", "Probit", "MNLogit", "Poisson", "NegativeBinomial"),
+    **_named(statistics.generalized_linear, "GLM", "GEE"),
 }
 TORCH, KERAS = _named(neural_cpu.torch_network, "MLP", "CNN"), _named(neural_cpu.keras_network, "MLP", "CNN")
 

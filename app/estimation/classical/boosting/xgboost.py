@@ -3,7 +3,7 @@
 Sources are files of dmlc/xgboost 3.2.0. Coefficients marked measured come from cases with two threads.
 """
 
-from math import ceil, comb
+import math
 
 from app.estimation.classical.plan import Plan, Spread, Step, fullest, present, product
 from app.estimation.classical.task import Task
@@ -22,7 +22,9 @@ RUNTIME_BYTES = 8 * MB
 TREE_NODE_BYTES = 76
 LEAF_NODES = 2.5  # histograms for each leaf when growing by loss: every node has one; one case
 SKETCH_FACTOR, SKETCH_ENTRY_BYTES = 8, 16  # common/quantile.h, kFactor and Entry
-SKETCH_LEVELS, SKETCH_BUFFERS = 1.7, 1.2  # summaries for each level, and the input queue; fitted on sketches of one to seven levels
+SKETCH_ARRAYS = 2  # for each level: its summary, and its share of queues and buffers; measured on sketches of one to seven levels
+GRADIENT_ROW_BYTES = 16  # gradient pairs, margins and labels, which are there before the first tree
+SMALLEST_NODE_ROWS, FULLNESS = 12, 1.5  # deep trees are not full: nodes are a smooth minimum of 2^depth and rows / 12; six depths
 EXACT_BYTES = 8  # sorted columns of tree_method="exact"
 LABEL_BYTES = 8
 
@@ -92,22 +94,16 @@ def sketch_bytes_per_column(values: int, bins: int) -> int:
     while 2**level * limit < values:
         level += 1
         limit = min(values, level * precision + 1)
-    return round((SKETCH_LEVELS * level + SKETCH_BUFFERS) * limit * SKETCH_ENTRY_BYTES)
+    return SKETCH_ARRAYS * level * limit * SKETCH_ENTRY_BYTES
 
 
 def _sketching(task: Task) -> tuple[Term, ...]:
     """Finding the bins: a quantile sketch for every column beside the gradients."""
-    values = ceil(task.rows * task.values_per_row / task.columns)
+    values = math.ceil(task.rows * task.values_per_row / task.columns)
+    sketch = sketch_bytes_per_column(values, _bins(task))
     return (
-        product(
-            "sketches",
-            "Quantile sketches",
-            f"{LIBRARY}, common/quantile.h",
-            columns=task.columns,
-            bytes=sketch_bytes_per_column(values, _bins(task)),
-        ),
-        _row_vectors(task),
-        product("runtime", "Threads and buffers", "measured on four cases", bytes=RUNTIME_BYTES),
+        product("sketches", "Quantile sketches", f"{LIBRARY}, common/quantile.h", columns=task.columns, bytes=sketch),
+        product("gradients", "Gradients and margins", f"{LIBRARY}, GradientPair", rows=task.rows, bytes=GRADIENT_ROW_BYTES * task.outputs),
     )
 
 
@@ -170,10 +166,11 @@ def histogram_nodes(task: Task) -> int:
         return min(CACHED_NODES, round(LEAF_NODES * min(_max_leaves(task), 1 << _depth(task))))
     depth = _depth(task)
     if not task.is_sparse:
-        return min(CACHED_NODES, 1 << depth, 2 * task.rows)
+        fullness = math.pow(2, -FULLNESS * depth) + math.pow(max(1.0, task.rows / SMALLEST_NODE_ROWS), -FULLNESS)
+        return min(CACHED_NODES, round(math.pow(fullness, -1 / FULLNESS)))
     density = task.values_per_row / task.columns
     peels = next((k for k in range(depth + 1) if task.rows * density**k < 1), depth + 1)
-    return min(CACHED_NODES, sum(sum(comb(level, k) for k in range(min(peels, level + 1))) for level in range(depth)))
+    return min(CACHED_NODES, sum(sum(math.comb(level, k) for k in range(min(peels, level + 1))) for level in range(depth)))
 
 
 def _histograms(task: Task) -> tuple[Term, ...]:
