@@ -19,7 +19,6 @@ from typing import Any
 from urllib.parse import urlencode
 
 from app.advisor import advise
-
 from app.catalogue.seed import catalogue_from_seed
 from app.clock import today
 from app.estimation.service import estimate_document
@@ -127,9 +126,9 @@ def pages() -> dict[str, Any]:
         environment = {"RIGWISE_DATABASE_URL": f"sqlite:///{folder}/bench.sqlite"}
         for step in ("migrate", "seed"):
             subprocess.run([BIN / "rigwise", step], env={**os.environ, **environment}, check=True, capture_output=True)
-        question = {"tab": "train", "model": "resnet50", "budget": "EUR 2500"}
+        question = {"task": "images", "model": "resnet50", "budget": "EUR 2500"}
         # A different data set size in every request, so that nothing is answered from a cache.
-        fresh = ["/?" + urlencode({**question, "data_size": f"{100 + i} GB"}) for i in range(REQUESTS)]
+        fresh = ["/?" + urlencode({**question, "data": f"{100 + i} GB"}) for i in range(REQUESTS)]
         with server([str(BIN / "rigwise"), "serve", "--port", str(PORT)], PORT, environment) as pid:
             size = len(fetch(http.client.HTTPConnection("127.0.0.1", PORT, timeout=30), fresh[0]))
             answer = {"fresh": measured(pid, PORT, fresh), "repeated": measured(pid, PORT, fresh[:1] * REQUESTS)}

@@ -1,6 +1,7 @@
 """Templates: one environment, and the way to answer with a page."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from functools import lru_cache
 
 from fastapi import Request
@@ -34,10 +35,33 @@ def shell_of(request: Request) -> Shell:
     return Shell(path=request.url.path, address=f"{request.url.path}{query}", theme=chosen if chosen in THEMES else THEMES[0])
 
 
-def page(request: Request, template: str, ctx: object, *, status: int = 200, headers: dict[str, str] | None = None) -> HTMLResponse:
-    """A whole page. `ctx` is the page's context dataclass, the only thing that its template reads."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Rendered:
+    """A page or a part of one, ready to be sent as often as it is asked for."""
+
+    html: str
+    status: int = 200
+    headers: Mapping[str, str] = field(default_factory=dict)
+
+    def response(self) -> HTMLResponse:
+        """The answer."""
+        return HTMLResponse(self.html, status_code=self.status, headers={**HX_VARY, **self.headers})
+
+
+def page(request: Request, template: str, ctx: object, *, status: int = 200, headers: Mapping[str, str] | None = None) -> HTMLResponse:
+    """The answer with a whole page. `ctx` is the page's context dataclass, the only thing that its template reads."""
+    return whole(request, template, ctx, status=status, headers=headers).response()
+
+
+def whole(request: Request, template: str, ctx: object, *, status: int = 200, headers: Mapping[str, str] | None = None) -> Rendered:
+    """A whole page."""
     html = environment().get_template(template).render(ctx=ctx, shell=shell_of(request))
-    return HTMLResponse(html, status_code=status, headers={**HX_VARY, **(headers or {})})
+    return Rendered(html=html, status=status, headers=headers or {})
+
+
+def part(template: str, ctx: object, *, status: int = 200, headers: Mapping[str, str] | None = None) -> Rendered:
+    """A part of a page, for htmx to put in its place."""
+    return Rendered(html=environment().get_template(template).render(ctx=ctx), status=status, headers=headers or {})
 
 
 def wants_fragment(request: Request) -> bool:
@@ -58,9 +82,3 @@ def environment() -> Environment:
     made.globals["asset"] = asset_url
     made.filters.update(FILTERS)
     return made
-
-
-def fragment(template: str, ctx: object, *, status: int = 200, headers: dict[str, str] | None = None) -> HTMLResponse:
-    """A part of a page, for htmx to put in its place."""
-    html = environment().get_template(template).render(ctx=ctx)
-    return HTMLResponse(html, status_code=status, headers={**HX_VARY, **(headers or {})})

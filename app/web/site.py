@@ -1,9 +1,7 @@
 """What every request shares: the settings, the database, the catalogue in memory, and the answers already worked out."""
 
 import json
-import threading
-from collections import OrderedDict
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import date
 from typing import Annotated, Any
@@ -14,49 +12,38 @@ from app import clock
 from app.advisor import advise
 from app.catalogue.snapshot import CatalogueCache
 from app.database import Database
-from app.hardware import Catalogue
 from app.settings import Settings
+from app.web.cache import NewestKept
+from app.web.render import Rendered
 from app.workloads import AdviceRequest
 
 Document = Mapping[str, Any]
 ANSWERS_KEPT = 512
-
-
-class AnswerCache:
-    """The newest answers. An answer depends on the request, the catalogue's revision and the day, and on nothing else."""
-
-    def __init__(self, size: int = ANSWERS_KEPT) -> None:
-        self._size = size
-        self._lock = threading.Lock()
-        self._answers: OrderedDict[tuple[str, int, date], Document] = OrderedDict()
-
-    def advice(self, request: AdviceRequest, catalogue: Catalogue, today: date) -> Document:
-        """The advice document for the request. Raises what `advise` raises."""
-        key = (json.dumps(request.model_dump(mode="json"), sort_keys=True), catalogue.revision, today)
-        with self._lock:
-            if key in self._answers:
-                self._answers.move_to_end(key)
-                return self._answers[key]
-        document = advise(request, catalogue, today=today).to_json()
-        with self._lock:
-            self._answers[key] = document
-            while len(self._answers) > self._size:
-                self._answers.popitem(last=False)
-        return document
+PAGES_KEPT = 256
+LONGEST_ADDRESS_KEPT = 2_000  # characters; longer ones carry a whole config.json and are hardly asked for twice
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Site:
-    """One running site."""
+    """One running site. An answer depends on the request, the catalogue's revision and the day, and on nothing else."""
 
     settings: Settings
     database: Database
     catalogue: CatalogueCache
-    answers: AnswerCache = field(default_factory=AnswerCache)
+    _answers: NewestKept[tuple[str, int, date], Document] = field(default_factory=lambda: NewestKept(ANSWERS_KEPT))
+    _pages: NewestKept[tuple[str, int, date], Rendered] = field(default_factory=lambda: NewestKept(PAGES_KEPT))
 
     def advice(self, request: AdviceRequest) -> Document:
-        """The advice for a request with today's catalogue."""
-        return self.answers.advice(request, self.catalogue.current(), clock.today())
+        """The advice for a request with today's catalogue. Raises what `advise` raises."""
+        catalogue, today = self.catalogue.current(), clock.today()
+        key = (json.dumps(request.model_dump(mode="json"), sort_keys=True), catalogue.revision, today)
+        return self._answers.get(key, lambda: advise(request, catalogue, today=today).to_json())
+
+    def page(self, address: str, render: Callable[[], Rendered]) -> Rendered:
+        """A page that depends on nothing but its address (with what else tells it apart), the catalogue and the day."""
+        if len(address) > LONGEST_ADDRESS_KEPT:
+            return render()
+        return self._pages.get((address, self.catalogue.current().revision, clock.today()), render)
 
 
 def site_of(request: Request) -> Site:

@@ -70,7 +70,7 @@ def bar_of(memory: Document) -> MemoryBar:
 
 def interval_of(memory: Document) -> Document:
     """The interval of what the machine must have. That of RAM is told for the job's processes: the system comes on top."""
-    interval = memory["interval"]
+    interval: Document = memory["interval"]
     if "peak_process_bytes" not in memory:
         return interval
     system = memory["required_bytes"] - memory["peak_process_bytes"]

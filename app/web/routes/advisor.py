@@ -4,9 +4,9 @@ from fastapi import APIRouter, Request
 from fastapi.responses import RedirectResponse, Response
 
 from app.web.advisor_page import AdvisorPage, advisor_page
-from app.web.render import fragment, page, wants_fragment
+from app.web.render import Rendered, part, shell_of, wants_fragment, whole
 from app.web.requests import FormPairs
-from app.web.site import SiteOf
+from app.web.site import Site, SiteOf
 
 router = APIRouter(include_in_schema=False)
 
@@ -14,13 +14,13 @@ router = APIRouter(include_in_schema=False)
 @router.get("/")
 def home(request: Request, site: SiteOf) -> Response:
     """The form and its answer, from the address alone."""
-    return _whole(request, advisor_page(request.query_params.multi_items(), site, submitted=True))
+    return _remembered(request, site).response()
 
 
 @router.get("/answer")
 def answer(request: Request, site: SiteOf) -> Response:
     """The answer alone for htmx, the whole page for everybody else."""
-    return _live(request, advisor_page(request.query_params.multi_items(), site, submitted=not wants_fragment(request)))
+    return _remembered(request, site).response()
 
 
 @router.post("/")
@@ -29,21 +29,28 @@ def home_of_a_long_form(request: Request, pairs: FormPairs, site: SiteOf) -> Res
     ctx = advisor_page(pairs, site, submitted=True)
     if ctx.status == 200 and not ctx.form.by_post:
         return RedirectResponse(f"/?{ctx.query}", status_code=303)
-    return _whole(request, ctx)
+    return _rendered(request, ctx).response()
 
 
 @router.post("/answer")
 def answer_to_a_long_form(request: Request, pairs: FormPairs, site: SiteOf) -> Response:
     """The same as `answer` for a form that is too long for an address."""
-    return _live(request, advisor_page(pairs, site, submitted=not wants_fragment(request)))
+    return _rendered(request, advisor_page(pairs, site, submitted=not _is_live(request))).response()
 
 
-def _whole(request: Request, ctx: AdvisorPage) -> Response:
-    return page(request, "pages/advisor.html", ctx, status=ctx.status)
+def _is_live(request: Request) -> bool:
+    """Whether the answer is wanted while somebody is still typing."""
+    return request.url.path == "/answer" and wants_fragment(request)
 
 
-def _live(request: Request, ctx: AdvisorPage) -> Response:
-    if not wants_fragment(request):
-        return _whole(request, ctx)
+def _remembered(request: Request, site: Site) -> Rendered:
+    pairs, live = request.query_params.multi_items(), _is_live(request)
+    address = f"{request.url.path}?{request.url.query} {live} {shell_of(request).theme}"
+    return site.page(address, lambda: _rendered(request, advisor_page(pairs, site, submitted=not live)))
+
+
+def _rendered(request: Request, ctx: AdvisorPage) -> Rendered:
+    if not _is_live(request):
+        return whole(request, "pages/advisor.html", ctx, status=ctx.status)
     address = {} if ctx.form.by_post else {"HX-Replace-Url": f"/?{ctx.query}" if ctx.query else "/"}
-    return fragment("fragments/answer_update.html", ctx, status=ctx.status, headers=address)
+    return part("fragments/answer_update.html", ctx, status=ctx.status, headers=address)

@@ -10,7 +10,7 @@ from app.units import format_count
 from app.web.advisor_page import model_options
 from app.web.contexts.form import ModelOption
 from app.web.names import IMAGE_FAMILIES
-from app.web.render import fragment, page, wants_fragment
+from app.web.render import page, part, wants_fragment
 
 MOST_ROWS = 500
 
@@ -41,7 +41,7 @@ class ModelsPage:
 def models(request: Request, model: str = "") -> Response:
     """The models whose name holds the words of `model`."""
     if wants_fragment(request):
-        return fragment("fragments/model_options.html", ModelsPage(query=model, options=model_options(model), rows=()))
+        return part("fragments/model_options.html", ModelsPage(query=model, options=model_options(model), rows=())).response()
     rows = tuple(_row(entry) for entry in library.search(model, limit=MOST_ROWS))
     return page(request, "pages/models.html", ModelsPage(query=model, options=(), rows=rows))
 
