@@ -21,6 +21,7 @@ FRAMEWORKS: dict[str, dict[str, Any]] = {
     "tensorflow-xla": {"framework": "tensorflow", "compile": True},
 }  # eager TensorFlow is no choice of the form; its cases are scored in tests/tape
 PRECISIONS = {"float32": "fp32", "mixed_bfloat16": "amp_bf16", "mixed_float16": "amp_fp16", "bfloat16": "bf16"}
+VIT_SIZES = {(192, 12): "tiny", (384, 12): "small", (768, 12): "base", (1024, 24): "large"}
 NO_DROPOUT = {"embd_pdrop": 0.0, "resid_pdrop": 0.0, "attn_pdrop": 0.0}
 APPLICATIONS = {"ResNet50": "resnet50", "ResNet101": "resnet101", "ResNet152": "resnet152", "VGG16": "vgg16", "VGG19": "vgg19",
                 "DenseNet121": "densenet121", "DenseNet169": "densenet169", "DenseNet201": "densenet201"}  # fmt: skip
@@ -76,6 +77,12 @@ def _generic(preset: str, *names: tuple[str, str], **fixed: Any) -> Any:
     return lambda case: {"preset": preset, "options": {**{ours: case["network"][theirs] for ours, theirs in names}, **fixed}}
 
 
+def _vision_transformer(case: Case) -> dict[str, Any]:
+    """The nearest one: a class token in the place of the mean over the patches."""
+    network = case["network"]
+    return {"preset": f"vit_{VIT_SIZES[network['width'], network['layers']]}_patch{network['patch']}_{network['image']}"}
+
+
 MODELS = {
     "mlp": _generic("mlp", ("inputs", "inputs"), ("hidden", "hidden"), ("classes", "classes")),
     "rnn": _generic(
@@ -85,6 +92,7 @@ MODELS = {
     "transformer_decoder": _transformer,
     "transformer_encoder": _transformer,
     "keras.applications": lambda case: {"preset": APPLICATIONS[case["network"]["name"]]},
+    "vit": _vision_transformer,
     "resnet": lambda case: {"preset": f"resnet{case['network']['depth']}"},
 }
 
