@@ -155,3 +155,9 @@ class Modulation(Module):
 def modulated(x: Tensor, shift: Tensor, scale: Tensor) -> Tensor:
     """x (1 + scale) + shift."""
     return op.add(op.multiply(x, op.shifted(scale)), shift)
+
+
+def linear_of_view(layer: Linear, x: Tensor) -> Tensor:
+    """A linear layer on a tensor that does not lie in memory row by row: it is copied, and the bias is added by itself."""
+    product = op.linear(op.copied(op.lower(x)), layer.weight)
+    return product if layer.bias is None else op.add(product, op.lower(layer.bias))

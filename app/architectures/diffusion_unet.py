@@ -8,7 +8,16 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 from app.architectures.denoiser import LATENT_SCALE, Denoiser
-from app.architectures.diffusion_parts import Attention, Downsample, GatedFeedForward, GroupNorm, ResidualBlock, TimestepEmbedding, Upsample
+from app.architectures.diffusion_parts import (
+    Attention,
+    Downsample,
+    GatedFeedForward,
+    GroupNorm,
+    ResidualBlock,
+    TimestepEmbedding,
+    Upsample,
+    linear_of_view,
+)
 from app.architectures.network import Inputs, Options
 from app.tape import operators as op
 from app.tape.autograd import checkpoint
@@ -94,12 +103,10 @@ class SpatialTransformer(Module):
         """[batch, pixels, channels]: a view of the map; a linear layer copies it and adds its bias by itself."""
         batch, width, *sides = x.shape
         x = self.norm(x)
-        if not self.linear:
+        if isinstance(self.proj_in, Conv2d):
             x = self.proj_in(x)
             return x.view(batch, sides[0] * sides[1], width)
-        x = op.lower(x.view(batch, sides[0] * sides[1], width))
-        product = op.linear(op.copied(x), self.proj_in.weight)
-        return op.add(product, op.lower(self.proj_in.bias)) if self.proj_in.bias is not None else product
+        return linear_of_view(self.proj_in, x.view(batch, sides[0] * sides[1], width))
 
     def _map(self, x: Tensor, residual: Tensor) -> Tensor:
         if self.linear:

@@ -9,6 +9,7 @@ from app.architectures.flux import Flux, FluxSpec
 from app.architectures.network import Network, Options
 from app.architectures.readers.fields import LARGEST_SIZE, MOST_LAYERS, flag, integer
 from app.architectures.readers.transformers_config import Builder, Config
+from app.architectures.sd3 import Sd3Spec, StableDiffusion3
 from app.workloads.fields import invalid_field
 
 MOST_LEVELS = 12
@@ -113,4 +114,41 @@ def _flux(config: Config, options: Options) -> Network:
     return Flux(spec, options)
 
 
-BUILDERS: dict[str, Builder] = {"UNet2DConditionModel": _unet, "DiTTransformer2DModel": _dit, "FluxTransformer2DModel": _flux}
+def _sd3(config: Config, options: Options) -> Network:
+    heads, size = integer(config, "num_attention_heads", default=18), integer(config, "attention_head_dim", default=64)
+    if integer(config, "caption_projection_dim", default=1152) != heads * size:
+        raise invalid_field("model.config.caption_projection_dim", f"must be num_attention_heads x attention_head_dim, {heads * size}")
+    if config.get("qk_norm") not in (None, "rms_norm"):
+        raise invalid_field("model.config.qk_norm", "must be rms_norm or null")
+    channels = integer(config, "in_channels", default=16)
+    spec = Sd3Spec(
+        heads=heads,
+        head_size=size,
+        layers=integer(config, "num_layers", default=18, largest=MOST_LAYERS),
+        in_channels=channels,
+        out_channels=integer(config, "out_channels", default=channels),
+        patch=integer(config, "patch_size", default=2),
+        text_width=integer(config, "joint_attention_dim", default=4096),
+        pooled_width=integer(config, "pooled_projection_dim", default=2048),
+        positions=integer(config, "pos_embed_max_size", default=96),
+        head_norms=config.get("qk_norm") is not None,
+        dual=_indices(config, "dual_attention_layers"),
+        latent=integer(config, "sample_size", default=128),
+    )
+    return StableDiffusion3(spec, options)
+
+
+def _indices(config: Config, name: str) -> frozenset[int]:
+    """A list of block numbers."""
+    given = config.get(name) or ()
+    if not isinstance(given, (list, tuple)) or len(given) > MOST_LAYERS or not all(type(entry) is int and entry >= 0 for entry in given):
+        raise invalid_field(f"model.config.{name}", "must be a list of block numbers, counted from 0")
+    return frozenset(given)
+
+
+BUILDERS: dict[str, Builder] = {
+    "UNet2DConditionModel": _unet,
+    "DiTTransformer2DModel": _dit,
+    "FluxTransformer2DModel": _flux,
+    "SD3Transformer2DModel": _sd3,
+}
