@@ -19,8 +19,8 @@ KIB = 1024
 UNIT = 16 * KIB * KIB  # activations of one hidden layer of the perceptron below
 
 GPT = Gpt2Spec(
-    vocabulary=512, positions=128, hidden=64, layers=6, heads=4, head_size=16, feed_forward=256, embedding_dropout=0.0, residual_dropout=0.0,
-    attention_dropout=0.0, tied=False,
+    vocabulary=512, positions=128, hidden=64, layers=6, heads=4, head_size=16, feed_forward=256, embedding_dropout=0.0,
+    residual_dropout=0.0, attention_dropout=0.0, tied=False,
 )  # fmt: skip
 
 
