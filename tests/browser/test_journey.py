@@ -177,6 +177,15 @@ def test_no_page_is_wider_than_the_screen(page: Page, address: str, width: int) 
     assert page.evaluate("document.documentElement.scrollWidth") <= width
 
 
+@pytest.mark.parametrize("width", [320, 768])
+def test_a_shared_answer_is_not_wider_than_the_screen(page: Page, width: int) -> None:
+    page.set_viewport_size({"width": width, "height": 900})
+    page.goto("/?preset=resnet50")
+    page.get_by_role("button", name="Share this answer").click()
+    expect(page).to_have_url(re.compile("/r/"))
+    assert page.evaluate("document.documentElement.scrollWidth") <= width
+
+
 @pytest.mark.usefixtures("complaints")
 def test_on_a_phone_the_answer_comes_first_once_a_job_is_described(page: Page) -> None:
     page.set_viewport_size({"width": 390, "height": 844})
