@@ -145,9 +145,16 @@ class MixtureDecoder(Decoder):
 
     def active_parameters(self) -> int | None:
         """All weights but those of the experts that a token is not sent to."""
-        total = routed = 0
-        for name, parameter in self.named_parameters():
-            count = parameter.size * parameter.times
-            total += 0 if parameter.buffer else count
-            routed += count if ".experts." in name and name.rpartition(".")[2].startswith(ROUTED_WEIGHTS) else 0
-        return total - round(routed * self.experts.idle_share)
+        return self.parameter_count() - round(self.expert_parameters() * self.experts.idle_share)
+
+    def expert_parameters(self) -> int:
+        """Weights of all routed experts."""
+        return sum(parameter.size * parameter.times for name, parameter in self.named_parameters() if _is_routed(name))
+
+    def experts_active(self) -> float:
+        """Share of the routed experts that a token is sent to."""
+        return 1 - self.experts.idle_share
+
+
+def _is_routed(name: str) -> bool:
+    return ".experts." in name and name.rpartition(".")[2].startswith(ROUTED_WEIGHTS)

@@ -1,6 +1,6 @@
 """Configurations of encoders; the head follows from `architectures`."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any
 
 from app.architectures.albert import Albert
@@ -20,7 +20,7 @@ from app.architectures.encoder_heads import (
 )  # fmt: skip
 from app.architectures.modernbert import Classification, MaskedLanguage, ModernBert, ModernBertSpec
 from app.architectures.network import Network, Options
-from app.architectures.readers.fields import activation, divides, flag, fraction, integer, layers
+from app.architectures.readers.fields import activation, architecture, divides, flag, fraction, integer, items, layers, optional_count
 
 Config = Mapping[str, Any]
 
@@ -35,8 +35,7 @@ HEADS: dict[str, HeadMaker] = {
 
 def head_of(config: Config, bare: HeadMaker, default: HeadMaker = MaskedLanguageHead) -> HeadMaker:
     """The head named by the first of `architectures` ("BertForMaskedLM"), `bare` for the model without one, else `default`."""
-    names = config.get("architectures") or ()
-    name = str(names[0]) if names else ""
+    name = architecture(config)
     if name.endswith("Model"):
         return bare
     return HEADS.get(name.rpartition("For")[2], default)
@@ -133,8 +132,8 @@ def modernbert(config: Config, options: Options) -> Network:
 
 def _local_windows(config: Config) -> tuple[int | None, ...]:
     count, period = layers(config, "num_hidden_layers", default=22), integer(config, "global_attn_every_n_layers", default=3)
-    types = config.get("layer_types")
-    if not isinstance(types, Sequence) or len(types) != count:
+    types = items(config, "layer_types")
+    if len(types) != count:
         types = ["sliding_attention" if layer % period else "full_attention" for layer in range(count)]
     side = integer(config, "local_attention", default=128) // 2
     return tuple(side if kind == "sliding_attention" else None for kind in types)
@@ -151,8 +150,8 @@ def deberta(config: Config, options: Options) -> Network:
     """DebertaV2Config."""
     base = bert_spec({**config, "vocab_size": config.get("vocab_size", 128_100), "type_vocab_size": None})
     positions = integer(config, "max_position_embeddings", default=512)
-    kinds = config.get("pos_att_type") or ()
-    named = kinds.split("|") if isinstance(kinds, str) else [str(kind) for kind in kinds]
+    kinds = config.get("pos_att_type")
+    named = kinds.split("|") if isinstance(kinds, str) else items(config, "pos_att_type")
     spec = DebertaSpec(
         vocabulary=base.vocabulary,
         hidden=base.hidden,
@@ -161,7 +160,7 @@ def deberta(config: Config, options: Options) -> Network:
         feed_forward=base.feed_forward,
         span=_span(config, positions),
         positions=positions if flag(config, "position_biased_input", True) else 0,
-        types=_count(config, "type_vocab_size"),
+        types=optional_count(config, "type_vocab_size"),
         kinds=tuple(kind for kind in ("c2p", "p2c") if kind in named and flag(config, "relative_attention", False)),
         shared_projections=flag(config, "share_att_key", False),
         normed_distances="layer_norm" in str(config.get("norm_rel_ebd", "")),
@@ -180,11 +179,6 @@ def _span(config: Config, positions: int) -> int:
         if isinstance(value, int) and value > 0:
             return integer(config, name)
     return positions
-
-
-def _count(config: Config, name: str) -> int:
-    """Rows of a table, 0 where it is absent."""
-    return integer(config, name) if config.get(name) else 0
 
 
 def electra(config: Config, options: Options) -> Network:

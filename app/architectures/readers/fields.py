@@ -23,6 +23,26 @@ def integer(config: Mapping[str, Any], *names: str, default: int | None = None, 
     return value
 
 
+def optional_count(config: Mapping[str, Any], name: str) -> int:
+    """A whole number from 0; 0 where it is absent."""
+    return integer(config, name) if config.get(name) not in (None, 0) else 0
+
+
+def items(config: Mapping[str, Any], name: str) -> list[Any]:
+    """A list, empty where it is absent. Raises InvalidInput for anything else."""
+    value = config.get(name)
+    if value is None:
+        return []
+    if not isinstance(value, list | tuple):
+        raise invalid_field(f"model.config.{name}", "must be a list")
+    return list(value)
+
+
+def architecture(config: Mapping[str, Any]) -> str:
+    """The class that the configuration is of, the first of `architectures`; empty where none is named."""
+    return next((str(name) for name in items(config, "architectures")), "")
+
+
 def layers(config: Mapping[str, Any], *names: str, default: int | None = None) -> int:
     """A number of layers, bounded so that any estimate ends quickly."""
     return integer(config, *names, default=default, largest=MOST_LAYERS)

@@ -8,7 +8,7 @@ from app.architectures.gemma import GemmaNorm, SandwichBlock
 from app.architectures.network import Network, Options
 from app.architectures.olmo2 import FloatNorm, PostNormBlock
 from app.architectures.phi3 import phi3_block
-from app.architectures.readers.fields import activation, divides, flag, fraction, integer, layers, turned_share
+from app.architectures.readers.fields import activation, divides, flag, fraction, integer, items, layers, optional_count, turned_share
 
 Config = Mapping[str, Any]
 Windows = tuple[int | None, ...]
@@ -47,14 +47,13 @@ def head_size(config: Config, hidden: int, heads: int) -> int:
 
 def windows(config: Config, sliding: Sequence[bool]) -> Windows:
     """The sliding window of each layer: as `layer_types` says, else where `sliding` holds. Empty where no layer slides."""
-    types = config.get("layer_types")
-    if isinstance(types, Sequence) and not isinstance(types, str):
-        sliding = [str(kind) == "sliding_attention" for kind in types]
+    if types := items(config, "layer_types"):
+        sliding = [kind == "sliding_attention" for kind in types]
     if config.get("sliding_window") is None or not any(sliding):
         return ()
     window = integer(config, "sliding_window")
-    count = layers(config, "num_hidden_layers")
-    return tuple(window if layer < len(sliding) and sliding[layer] else None for layer in range(count))
+    blocks = range(layers(config, "num_hidden_layers"))
+    return tuple(window if layer < len(sliding) and sliding[layer] else None for layer in blocks)
 
 
 def all_layers(config: Config) -> list[bool]:
@@ -76,7 +75,7 @@ def qwen_windows(config: Config) -> Windows:
     """Layers from `max_window_layers` on slide, where sliding is switched on."""
     if not flag(config, "use_sliding_window", False):
         return ()
-    first = config.get("max_window_layers") or 0
+    first = optional_count(config, "max_window_layers")
     return windows(config, [layer >= first for layer in range(layers(config, "num_hidden_layers"))])
 
 

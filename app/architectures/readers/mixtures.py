@@ -8,7 +8,7 @@ from app.architectures.gpt_oss import GptOss
 from app.architectures.mixture_of_experts import ExpertsSpec, MixtureDecoder
 from app.architectures.network import Network, Options
 from app.architectures.olmo2 import FloatNorm, NormedAttention
-from app.architectures.readers.fields import flag, integer, layers
+from app.architectures.readers.fields import flag, integer, items, layers, optional_count
 from app.architectures.readers.llama import all_layers, llama_spec, qwen_windows, windows
 from app.workloads.fields import invalid_field
 
@@ -36,7 +36,7 @@ def mixtral(config: Config, options: Options) -> Network:
 
 def _sparse_layers(config: Config) -> tuple[bool, ...]:
     """Every `decoder_sparse_step`-th layer has experts, except those listed as dense."""
-    step, dense = integer(config, "decoder_sparse_step", default=1), config.get("mlp_only_layers") or ()
+    step, dense = integer(config, "decoder_sparse_step", default=1), items(config, "mlp_only_layers")
     return tuple(layer not in dense and (layer + 1) % step == 0 for layer in range(layers(config, "num_hidden_layers")))
 
 
@@ -104,7 +104,7 @@ def _deepseek(config: Config, options: Options, *, complex_rotation: bool) -> Ne
         complex_rotation=complex_rotation,
     )
     count, width = integer(config, "n_routed_experts"), integer(config, "moe_intermediate_size")
-    dense = config.get("first_k_dense_replace") or 0
+    dense = optional_count(config, "first_k_dense_replace")
     experts = ExpertsSpec(
         experts=count,
         chosen=chosen_experts(config, count, 8),

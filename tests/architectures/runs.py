@@ -1,0 +1,110 @@
+"""Small configurations of every family, and short ways to trace a network built from one."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from app.architectures.build import build_network
+from app.architectures.cache import KvCache
+from app.architectures.language_head import LanguageModel
+from app.architectures.network import Inputs, Network, Options
+from app.tape.dtypes import BF16, DType
+from app.tape.recorder import Category
+from app.tape.tensor import Tape
+from app.tape.trace import Trace, TrainingRun, trace_forward, trace_training
+from app.workloads.model import ConfigModel
+
+Config = Mapping[str, Any]
+
+SHAPE = {
+    "vocab_size": 4096, "hidden_size": 256, "num_hidden_layers": 4, "num_attention_heads": 4, "num_key_value_heads": 2,
+    "intermediate_size": 512, "max_position_embeddings": 2048,
+}  # fmt: skip
+GPT = {"vocab_size": 4096, "n_embd": 256, "n_layer": 4, "n_head": 4}
+EXPERTS = {**SHAPE, "num_experts": 8, "num_local_experts": 8, "num_experts_per_tok": 2, "moe_intermediate_size": 128}
+LATENT = {
+    **SHAPE, "num_key_value_heads": 4, "n_routed_experts": 8, "num_experts_per_tok": 2, "n_shared_experts": 1, "first_k_dense_replace": 1,
+    "moe_intermediate_size": 128, "kv_lora_rank": 64, "q_lora_rank": 96, "qk_nope_head_dim": 32, "qk_rope_head_dim": 16, "v_head_dim": 32,
+    "n_group": 1, "topk_group": 1,
+}  # fmt: skip
+PAIR = {
+    "vocab_size": 4096, "d_model": 256, "encoder_layers": 2, "decoder_layers": 2, "encoder_attention_heads": 4,
+    "decoder_attention_heads": 4, "encoder_ffn_dim": 512, "decoder_ffn_dim": 512,
+}  # fmt: skip
+
+DECODERS: dict[str, Config] = {
+    **dict.fromkeys(("llama", "mistral", "qwen2", "qwen3", "gemma", "olmo2", "phi3", "smollm3", "stablelm", "phi", "gpt_neox"), SHAPE),
+    "gemma2": {**SHAPE, "head_dim": 64, "sliding_window": 64},
+    "gemma3_text": {**SHAPE, "num_hidden_layers": 6, "head_dim": 64, "sliding_window": 64},
+    "gpt2": GPT,
+    "gptj": {**GPT, "rotary_dim": 32},
+    "gpt_neo": {**SHAPE, "num_layers": 4, "num_heads": 4, "attention_types": [[["global", "local"], 2]], "window_size": 64},
+    "opt": {**SHAPE, "ffn_dim": 512, "word_embed_proj_dim": 256},
+    "bloom": {"vocab_size": 4096, "hidden_size": 256, "n_layer": 4, "n_head": 4},
+    "mpt": {"vocab_size": 4096, "d_model": 256, "n_layers": 4, "n_heads": 4},
+    "falcon": SHAPE,
+    **dict.fromkeys(("mixtral", "qwen3_moe", "olmoe"), EXPERTS),
+    "qwen2_moe": {**EXPERTS, "shared_expert_intermediate_size": 256},
+    "gpt_oss": {**EXPERTS, "head_dim": 64, "sliding_window": 64},
+    "deepseek_v2": LATENT,
+    "deepseek_v3": LATENT,
+}
+ENCODERS: dict[str, Config] = {
+    **dict.fromkeys(("bert", "roberta", "electra", "modernbert"), SHAPE),
+    "deberta-v2": {
+        **SHAPE,
+        "relative_attention": True,
+        "pos_att_type": ["p2c", "c2p"],
+        "share_att_key": True,
+        "norm_rel_ebd": "layer_norm",
+    },
+    "distilbert": {"vocab_size": 4096, "dim": 256, "n_layers": 4, "n_heads": 4, "hidden_dim": 512},
+    "albert": {**SHAPE, "embedding_size": 128},
+}
+ENCODER_DECODERS: dict[str, Config] = {
+    "t5": {"vocab_size": 4096, "d_model": 256, "d_kv": 64, "d_ff": 512, "num_layers": 2, "num_heads": 4},
+    "bart": PAIR,
+    "mbart": PAIR,
+    "whisper": {**PAIR, "num_mel_bins": 80},
+}
+ALL: dict[str, Config] = {**DECODERS, **ENCODERS, **ENCODER_DECODERS}
+
+
+def built(kind: str, *, changes: Config | None = None, **options: Any) -> Network:
+    """The small network of this kind with some fields changed."""
+    config = {**ALL.get(kind, {}), **(changes or {}), "model_type": kind}
+    return build_network(ConfigModel(config=config), Options(**options))
+
+
+def decoder(kind: str, *, changes: Config | None = None, **options: Any) -> LanguageModel:
+    """The small decoder of this kind."""
+    network = built(kind, changes=changes, **options)
+    assert isinstance(network, LanguageModel)
+    return network
+
+
+def trained(network: Network, *, batch: int = 2, sequence: int = 128, target: int = 32, precision: str = "fp32") -> Trace:
+    """One traced training step."""
+    inputs = Inputs(batch=batch, sequence=sequence, target=target, audio_seconds=30.0)
+    return trace_training(network, lambda tape: network.loss(tape, inputs), TrainingRun(precision=precision), network.vocabulary)
+
+
+def run_forward(network: Network, *, batch: int = 2, sequence: int = 128, dtype: DType = BF16) -> Trace:
+    """One traced forward pass without gradients."""
+    inputs = Inputs(batch=batch, sequence=sequence, target=32, audio_seconds=30.0)
+    return trace_forward(network, lambda tape: network.forward(tape, inputs), dtype, network.vocabulary)
+
+
+def generated(network: LanguageModel, *, cached: int = 0, new: int = 1, batch: int = 1, last_logits_only: bool = True) -> Trace:
+    """One traced pass over `new` tokens with a cache of earlier ones; the cache outlives it."""
+
+    def generate(tape: Tape) -> object:
+        cache = network.prefilled_cache(tape, batch, cached, BF16) if cached else KvCache(tape)
+        inputs = Inputs(batch=batch, sequence=new)
+        return network.generate(tape, inputs, cache, last_logits_only=last_logits_only), cache
+
+    return trace_forward(network, generate, BF16, network.vocabulary)
+
+
+def cached_bytes(trace: Trace) -> int:
+    """Bytes of the key-value cache at the end."""
+    return trace.moments[-1].bytes_of(Category.KV_CACHE)

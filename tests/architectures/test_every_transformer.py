@@ -1,0 +1,114 @@
+"""What holds for the program of every transformer, on a small configuration of each."""
+
+import pytest
+
+from app.architectures.readers.transformers_config import BUILDERS
+from app.tape.recorder import Category, Phase
+from tests.architectures.runs import ALL, DECODERS, ENCODER_DECODERS, built, cached_bytes, decoder, generated, run_forward, trained
+
+EVERY = pytest.mark.parametrize("kind", ALL)
+EVERY_DECODER = pytest.mark.parametrize("kind", DECODERS)
+DEPTHS = ("num_hidden_layers", "n_layer", "n_layers", "num_layers", "encoder_layers", "decoder_layers")
+SAME_READER = {"camembert": "roberta", "xlm-roberta": "roberta", "mt5": "t5"}
+
+
+def test_every_model_type_that_is_read_is_tested_here() -> None:
+    assert {SAME_READER.get(kind, kind) for kind in BUILDERS} == set(ALL)
+
+
+@EVERY
+def test_doubling_the_batch_never_lowers_the_peak_and_never_more_than_doubles_it(kind: str) -> None:
+    once, twice = trained(built(kind), batch=16).peak_bytes, trained(built(kind), batch=32).peak_bytes
+    assert once < twice < 2 * once
+
+
+@EVERY
+def test_the_weights_a_step_holds_are_the_parameters_counted(kind: str) -> None:
+    network = built(kind)
+    trace = trained(network)
+    assert trace.parameters == network.parameter_count()
+    assert trace.most_of(Category.WEIGHTS) >= 4 * trace.parameters
+    assert trace.most_of(Category.OPTIMIZER_STATES) >= 8 * trace.trainable, "two fp32 moments of AdamW"
+
+
+@EVERY
+def test_every_trained_weight_gets_a_gradient(kind: str) -> None:
+    trace = trained(built(kind))
+    assert trace.most_of(Category.GRADIENTS) >= 4 * trace.trainable
+
+
+@pytest.mark.parametrize("kind", ALL.keys() - {"albert"})  # which offers no checkpointing
+def test_checkpointing_recomputes_and_never_raises_what_is_kept(kind: str) -> None:
+    kept, recomputed = trained(built(kind)), trained(built(kind, checkpointed=True))
+    assert recomputed.saved_activations < kept.saved_activations
+    assert Phase.RECOMPUTE in recomputed.phase_peaks
+    assert recomputed.flops > kept.flops
+
+
+@EVERY
+def test_mixed_precision_keeps_fp32_weights_and_adds_16_bit_copies(kind: str) -> None:
+    full, mixed = trained(built(kind)), trained(built(kind), precision="amp_bf16")
+    assert mixed.most_of(Category.WEIGHTS) == full.most_of(Category.WEIGHTS)
+    assert 0 < mixed.most_of(Category.WEIGHT_CASTS) <= 2 * mixed.parameters + 512 * 1000
+    assert full.most_of(Category.WEIGHT_CASTS) == 0
+
+
+@EVERY
+def test_a_bf16_step_takes_less_than_a_full_precision_one(kind: str) -> None:
+    assert trained(built(kind), precision="bf16").peak_bytes < trained(built(kind)).peak_bytes
+
+
+@EVERY
+def test_attention_that_is_written_out_never_takes_less_than_a_fused_kernel(kind: str) -> None:
+    fused, written = trained(built(kind), sequence=256), trained(built(kind, attention="eager"), sequence=256)
+    assert written.saved_activations >= fused.saved_activations
+
+
+@EVERY
+def test_a_forward_pass_keeps_nothing_for_a_backward_pass(kind: str) -> None:
+    trace = run_forward(built(kind))
+    assert set(trace.phase_peaks) <= {Phase.SETUP, Phase.FORWARD}
+    assert trace.peak_bytes < trained(built(kind), precision="bf16").peak_bytes
+
+
+@EVERY
+def test_twice_the_layers_cost_twice_what_a_layer_adds(kind: str) -> None:
+    def kept(factor: int) -> int:
+        deeper = {name: factor * value for name, value in ALL[kind].items() if name in DEPTHS}
+        kinds = {"attention_types": [[["global", "local"], 2 * factor]]} if kind == "gpt_neo" else {}
+        return trained(built(kind, changes={**deeper, **kinds})).saved_activations
+
+    assert kept(3) - kept(2) == kept(2) - kept(1)
+
+
+@EVERY_DECODER
+def test_prefill_caches_every_position_once(kind: str) -> None:
+    network = decoder(kind)
+    per_position = sum(layer.elements_per_position for layer in network.cache_layers())
+    assert cached_bytes(generated(network, new=32)) == 2 * 32 * per_position
+
+
+@EVERY_DECODER
+def test_a_decoded_token_joins_the_cache_that_was_there(kind: str) -> None:
+    network = decoder(kind)
+    per_position = sum(layer.elements_per_position for layer in network.cache_layers())
+    assert cached_bytes(generated(network, cached=63)) == 2 * 64 * per_position
+
+
+@pytest.mark.parametrize("kind", ["gemma2", "gemma3_text", "gpt_oss"])
+def test_after_decoding_a_layer_with_a_window_holds_no_more_than_the_window(kind: str) -> None:
+    network = decoder(kind)
+    positions = [(layer.elements_per_position, layer.positions(256)) for layer in network.cache_layers()]
+    assert {count for _, count in positions} == {64, 256}
+    assert cached_bytes(generated(network, cached=255)) == 2 * sum(elements * count for elements, count in positions)
+
+
+@EVERY_DECODER
+def test_logits_of_the_last_position_take_less_than_all_logits(kind: str) -> None:
+    last, every = (generated(decoder(kind), new=256, last_logits_only=only).most_of(Category.LOGITS) for only in (True, False))
+    assert last < every
+
+
+@pytest.mark.parametrize("kind", ENCODER_DECODERS)
+def test_longer_targets_take_more(kind: str) -> None:
+    assert trained(built(kind), target=64).saved_activations > trained(built(kind), target=32).saved_activations
