@@ -30,7 +30,7 @@ def test_a_configuration_without_a_decoders_fields_is_not_guessed_at() -> None:
 
 
 def test_a_configuration_of_nothing_known_is_refused() -> None:
-    with pytest.raises(InvalidInput, match="is this the model's config.json"):
+    with pytest.raises(InvalidInput, match=r"is this the model's config\.json"):
         build_network(ConfigModel(config={"hello": "world"}), Options())
 
 
