@@ -154,7 +154,8 @@ class Modulation(Module):
 
 def modulated(x: Tensor, shift: Tensor, scale: Tensor) -> Tensor:
     """x (1 + scale) + shift."""
-    return op.add(op.multiply(x, op.shifted(scale)), shift)
+    x = op.multiply(x, op.shifted(scale))
+    return op.add(x, shift)
 
 
 def linear_of_view(layer: Linear, x: Tensor) -> Tensor:

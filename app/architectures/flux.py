@@ -50,7 +50,7 @@ class HeadNorm(Module):
         self.weight = Parameter(size)
 
     def __call__(self, x: Tensor) -> Tensor:
-        return op.rms_norm_in_fp32(op.raise_to_fp32(x), self.weight)
+        return op.native_rms_norm(x, self.weight)
 
 
 class Projections(Module):

@@ -10,6 +10,7 @@ from app.architectures.network import Network, Options
 from app.architectures.readers.fields import LARGEST_SIZE, MOST_LAYERS, flag, integer
 from app.architectures.readers.transformers_config import Builder, Config
 from app.architectures.sd3 import Sd3Spec, StableDiffusion3
+from app.architectures.wan import Wan, WanSpec
 from app.workloads.fields import invalid_field
 
 MOST_LEVELS = 12
@@ -146,9 +147,33 @@ def _indices(config: Config, name: str) -> frozenset[int]:
     return frozenset(given)
 
 
+def _wan(config: Config, options: Options) -> Network:
+    if config.get("image_dim") or config.get("added_kv_proj_dim"):
+        raise invalid_field("model.config.image_dim", "models conditioned on an image are not read yet; give the text-to-video model")
+    patch = config.get("patch_size") or (1, 2, 2)
+    if not isinstance(patch, (list, tuple)) or len(patch) != 3 or not all(type(step) is int and 1 <= step <= 16 for step in patch):
+        raise invalid_field("model.config.patch_size", "must be three whole numbers from 1 to 16: frames, height, width")
+    channels = integer(config, "in_channels", default=16)
+    spec = WanSpec(
+        heads=integer(config, "num_attention_heads", default=40),
+        head_size=integer(config, "attention_head_dim", default=128),
+        layers=integer(config, "num_layers", default=40, largest=MOST_LAYERS),
+        feed_forward=integer(config, "ffn_dim", default=13_824),
+        in_channels=channels,
+        out_channels=integer(config, "out_channels", default=channels),
+        text_width=integer(config, "text_dim", default=4096),
+        time_channels=integer(config, "freq_dim", default=256),
+        patch=(patch[0], patch[1], patch[2]),
+        cross_norm=flag(config, "cross_attn_norm", True),
+        positions=integer(config, "rope_max_seq_len", default=1024),
+    )
+    return Wan(spec, options)
+
+
 BUILDERS: dict[str, Builder] = {
     "UNet2DConditionModel": _unet,
     "DiTTransformer2DModel": _dit,
     "FluxTransformer2DModel": _flux,
     "SD3Transformer2DModel": _sd3,
+    "WanTransformer3DModel": _wan,
 }

@@ -37,6 +37,7 @@ from app.tape.operators.normalization import (
     batch_norm,
     group_norm,
     layer_norm,
+    native_rms_norm,
     rms_norm,
     rms_norm_in_fp32,
     rms_norm_of_stream,
@@ -54,6 +55,7 @@ from app.tape.operators.rotary import (
     partial_rotary_embedding,
     rotary_embedding,
     rotate_half,
+    strided_rotary_embedding,
 )
 from app.tape.operators.views import assembled, copied, expand, gather, part, rearranged, repeated, split
 
@@ -63,9 +65,9 @@ __all__ = [
     "complex_rotary_embedding", "concatenate", "contiguous", "convolution", "copied", "cross_entropy", "dropout", "eager_attention",
     "embedding", "expand", "fused_linear_cross_entropy", "gather", "gelu_new", "global_average_pool", "global_response_norm",
     "group_norm", "grouped_linear", "halves_rotary_embedding", "interleaved_rotary_embedding", "layer_norm", "less_row_maximum",
-    "linear", "linear_4bit", "lower", "matmul", "max_pool", "mean", "mean_squared_error", "multiply", "padded",
+    "linear", "linear_4bit", "lower", "matmul", "max_pool", "mean", "mean_squared_error", "multiply", "native_rms_norm", "padded",
     "paired_rotary_embedding", "part", "partial_rotary_embedding", "power", "promoted_concatenation", "raise_to_fp32", "rearranged",
     "recomputed_gelu", "recurrent_layer", "relu_", "repeat_heads", "repeated", "resampled", "rms_norm", "rms_norm_in_fp32",
     "rms_norm_of_stream", "rotary_embedding", "rotate_half", "scaled", "scaled_dot_product_attention", "shifted", "softmax", "split",
-    "sum_over_second", "take_rows", "top_k", "transposed_convolution", "where",
+    "strided_rotary_embedding", "sum_over_second", "take_rows", "top_k", "transposed_convolution", "where",
 ]  # fmt: skip

@@ -72,6 +72,15 @@ def rms_norm_in_fp32(x: Tensor, weight: Tensor) -> Tensor:
     return cast(multiply(x, weight), dtype)
 
 
+def native_rms_norm(x: Tensor, weight: Tensor) -> Tensor:
+    """torch.nn.RMSNorm as PyTorch composes it: in fp32 and cast back, but under autocast left in fp32. The fp32 copy stays to the end."""
+    x = raise_to_fp32(x)
+    whole = cast(x.reduced(), FP32)
+    out = multiply(whole, _reciprocal_root_mean_square(whole))
+    out = multiply(out, weight)
+    return cast(out, x.dtype)
+
+
 def rms_norm_of_stream(x: Tensor, weight: Parameter) -> Tensor:
     """RMS norm as transformers' T5LayerNorm: only the mean square is taken in fp32; the product keeps x itself."""
     x = multiply(x, _reciprocal_root_mean_square(cast(x.reduced(), FP32)))
@@ -88,9 +97,11 @@ def _reciprocal_root_mean_square(x: Tensor) -> Tensor:
 
     def backward(gradient: Tensor) -> Gradients:
         expanded = tape.elementwise_like(meta, gradient)  # gradient of the mean, spread over the row
-        power = tape.elementwise_like(meta, gradient)  # 2 x, then times that gradient
-        del expanded
-        return (power,)
+        power = tape.elementwise_like(meta, gradient)  # x, to be doubled and multiplied with that gradient
+        doubled = tape.elementwise_like(meta, power)
+        slope = tape.elementwise_like(meta, expanded, doubled)
+        del expanded, power, doubled
+        return (slope,)
 
     return attach(out, [x], [x, out], backward)
 

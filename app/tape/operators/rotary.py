@@ -1,11 +1,11 @@
 """Rotary position embeddings as transformers applies them: q cos + rotate_half(q) sin, five operators."""
 
 from app.tape.autograd import Gradients, attach, elementwise_work
-from app.tape.dtypes import FP32
+from app.tape.dtypes import FP32, wider
 from app.tape.operators.casting import cast
 from app.tape.operators.elementwise import add, concatenate, multiply, scaled
 from app.tape.operators.views import part, split
-from app.tape.tensor import Tensor
+from app.tape.tensor import Meta, Tensor
 
 
 def rotary_embedding(x: Tensor, cos: Tensor, sin: Tensor) -> Tensor:
@@ -43,6 +43,32 @@ def paired_rotary_embedding(x: Tensor, cos: Tensor, sin: Tensor) -> Tensor:
     even, odd = split(x, (half, half))
     turned = concatenate([scaled(odd), even], axis=-1)
     return cast(add(multiply(cast(x, FP32), cos), multiply(cast(turned, FP32), sin)), x.dtype)
+
+
+def strided_rotary_embedding(x: Tensor, cos: Tensor, sin: Tensor) -> Tensor:
+    """Turns pairs of neighbouring components, each kind written into every second place of a new tensor. Keeps only cos and sin."""
+    tape, meta = x.tape, x.meta
+    half = Meta((*x.shape[:-1], x.shape[-1] // 2), wider(x.dtype, cos.dtype))
+    out = tape.like(meta)
+    for _ in range(2):
+        products = [tape.like(half) for _ in range(2)]
+        total = tape.like(half)
+        del products, total
+    elementwise_work(tape, meta, meta, out)
+
+    def backward(gradient: Tensor) -> Gradients:
+        whole, written = tape.like(meta), tape.like(half)
+        even, odd = tape.like(half), tape.like(half)
+        del written
+        rest, written = tape.like(meta), tape.like(half)
+        del whole, rest
+        products = [tape.like(half) for _ in range(2)]
+        del products, written
+        joined = tape.like(meta)
+        del even, odd
+        return (joined,)
+
+    return attach(out, [x], [cos, sin], backward)
 
 
 def complex_rotary_embedding(x: Tensor) -> Tensor:
