@@ -36,13 +36,15 @@ class HostJob:
     compute_bytes: int  # the whole job, where it runs on the processor
     batch_bytes: int
     data: DataSet
+    loader_workers: int  # for each rank
     checkpoint_bytes: int  # gathered in RAM before it is written; 0 where each rank writes its own
     loads_whole: bool = False  # one file per rank, as torch.load reads it, instead of shard by shard
 
 
 def deep_learning_host_memory(job: HostJob) -> HostMemory:
     """RAM of the machine that runs the job: its processes at their peak, and the operating system."""
-    process = [*_processes(job), *_loading(job), *_data(job), *_offload(job)]
+    loading, running = _loading(job), [*_data(job), *_gathering(job)]
+    process = [*_processes(job), *_offload(job), *max(loading, running, key=_total)]  # loading is over before the first batch
     peak = sum(term.bytes for term in process)
     system = system_term()
     ledger = Ledger((*process, system))
@@ -52,6 +54,10 @@ def deep_learning_host_memory(job: HostJob) -> HostMemory:
         interval=Interval(low_bytes=int(peak * (1 - BELOW)), high_bytes=int(peak * (1 + ABOVE)), basis="model"),
         recommended_gb=recommended_gb(ledger.total_bytes),
     )
+
+
+def _total(terms: Sequence[Term]) -> int:
+    return sum(term.bytes for term in terms)
 
 
 def _processes(job: HostJob) -> list[Term]:
@@ -94,14 +100,14 @@ def _data(job: HostJob) -> list[Term]:
     data, terms = job.data, []
     if data.loading == "in_memory" and data.bytes:
         terms.append(_term("data_in_memory", "Data set in memory", data.bytes, "the whole data set", "workload"))
-    if job.batch_bytes and data.loader_workers:
+    if job.batch_bytes and job.loader_workers:
         terms.extend(_loader(job))
     return terms
 
 
 def _loader(job: HostJob) -> list[Term]:
     """Workers, the batches they prepare ahead, two pinned batches, and the list of files that each worker ends up holding."""
-    workers = job.data.loader_workers
+    workers = job.loader_workers
     ahead, pinned = workers * PREFETCH_BATCHES, pinned_bytes(job.batch_bytes)
     ranks = f"{job.ranks} x " if job.ranks > 1 else ""
     terms = [
@@ -136,16 +142,17 @@ def pinned_bytes(count: int) -> int:
 
 
 def _offload(job: HostJob) -> list[Term]:
-    terms = []
-    if job.offloaded_bytes:
-        count = int(job.offloaded_bytes * OFFLOAD_BUFFER_FACTOR)
-        formula = f"{format_binary(job.offloaded_bytes)} x {OFFLOAD_BUFFER_FACTOR}"
-        terms.append(_term("offloaded", "Offloaded from the GPU", count, formula, "DeepSpeed's memory estimators"))
-    if job.checkpoint_bytes:
-        terms.append(
-            _term("checkpoint_gathering", "Gathering a checkpoint", job.checkpoint_bytes, "full state on one rank", "FSDP, DeepSpeed")
-        )
-    return terms
+    if not job.offloaded_bytes:
+        return []
+    count = int(job.offloaded_bytes * OFFLOAD_BUFFER_FACTOR)
+    formula = f"{format_binary(job.offloaded_bytes)} x {OFFLOAD_BUFFER_FACTOR}"
+    return [_term("offloaded", "Offloaded from the GPU", count, formula, "DeepSpeed's memory estimators")]
+
+
+def _gathering(job: HostJob) -> list[Term]:
+    if not job.checkpoint_bytes:
+        return []
+    return [_term("checkpoint_gathering", "Gathering a checkpoint", job.checkpoint_bytes, "full state on one rank", "FSDP, DeepSpeed")]
 
 
 def _term(key: str, label: str, count: int, formula: str, source: str) -> Term:

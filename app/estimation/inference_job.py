@@ -80,6 +80,7 @@ class InferenceJob(Job):
                 compute_bytes=0 if self.needs_gpu else everything,
                 batch_bytes=0,
                 data=self.workload.data,
+                loader_workers=0,
                 checkpoint_bytes=0,
             )
         )

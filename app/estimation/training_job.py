@@ -70,6 +70,7 @@ class TrainingJob(Job):
                 compute_bytes=0 if self.needs_gpu else self.traced.trace.peak_bytes,
                 batch_bytes=self.traced.inputs.batch * self.sample_bytes,
                 data=self.workload.data,
+                loader_workers=self.workload.data.workers(text=self.traced.is_text),
                 checkpoint_bytes=self.checkpoint_bytes if spread.gpus > 1 and spread.zero_stage else 0,
             )
         )
@@ -197,6 +198,6 @@ class TrainingJob(Job):
             samples=data.samples * length if data.samples else None,
             bytes_per_sample=size / length if size else None,
             epochs=data.epochs,
-            loader_workers=data.loader_workers,
+            loader_workers=data.workers(text=self.traced.is_text),
             in_memory=data.loading == "in_memory",
         )

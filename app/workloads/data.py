@@ -9,6 +9,9 @@ from app.workloads.fields import Count, Document
 SizeGb = Annotated[float, Field(ge=0, le=10**9)]
 
 
+DEFAULT_WORKERS = 8
+
+
 class DataSet(Document):
     """What is read, where it lies and how it is fed. Sizes in decimal GB; `archive_gb` is cold."""
 
@@ -17,7 +20,7 @@ class DataSet(Document):
     size_gb: SizeGb | None = None
     archive_gb: SizeGb = 0
     location: Literal["ssd", "hdd"] = "ssd"
-    loader_workers: Annotated[int, Field(ge=0, le=1024)] = 8
+    loader_workers: Annotated[int, Field(ge=0, le=1024)] | None = None  # None: none for text, eight for images and sound
     loading: Literal["stream", "in_memory"] = "stream"
     epochs: Annotated[float, Field(gt=0, le=10**6)] = 1
 
@@ -27,6 +30,12 @@ class DataSet(Document):
         if self.size_gb is not None:
             return int(self.size_gb * 10**9)
         return int(self.samples * self.bytes_per_sample) if self.samples and self.bytes_per_sample else 0
+
+    def workers(self, *, text: bool) -> int:
+        """Loader processes for each GPU: as stated; else none for tokenized text, which needs no decoding, and eight for anything else."""
+        if self.loader_workers is not None:
+            return self.loader_workers
+        return 0 if text else DEFAULT_WORKERS
 
     @property
     def archive_bytes(self) -> int:

@@ -23,9 +23,10 @@ IMAGENET = DataSet(samples=1_281_167, bytes_per_sample=117_000, loader_workers=8
 
 
 def job(**changes: Any) -> HostJob:
+    data = changes.get("data", DataSet())
     usual: dict[str, Any] = {
         "framework": "pytorch", "on_gpu": True, "ranks": 1, "weights_file_bytes": 16 * GB, "offloaded_bytes": 0, "compute_bytes": 0,
-        "batch_bytes": 256 * 224 * 224 * 12, "data": DataSet(), "checkpoint_bytes": 0,
+        "batch_bytes": 256 * 224 * 224 * 12, "data": data, "loader_workers": data.loader_workers or 0, "checkpoint_bytes": 0,
     }  # fmt: skip
     return HostJob(**{**usual, **changes})
 
@@ -56,10 +57,10 @@ def test_the_ledger_sums_to_the_need_and_the_interval_holds_the_peak(
 
 
 @pytest.mark.parametrize(
-    "more", [{"ranks": 2}, {"weights_file_bytes": 4 * GB}, {"offloaded_bytes": GB}, {"checkpoint_bytes": GB}, {"loads_whole": True}]
+    "more", [{"ranks": 2}, {"weights_file_bytes": 4 * GB}, {"offloaded_bytes": GB}, {"checkpoint_bytes": GB}, {"weights_file_bytes": 9 * GB, "loads_whole": True}]
 )  # fmt: skip
 def test_asking_more_of_the_host_needs_more(more: dict[str, Any]) -> None:
-    base = {"weights_file_bytes": 3 * GB} if "weights_file_bytes" in more else {}
+    base = {"weights_file_bytes": 0 if "checkpoint_bytes" in more else 3 * GB}
     assert deep_learning_host_memory(job(**{**base, **more})).required_bytes > deep_learning_host_memory(job(**base)).required_bytes
 
 
