@@ -66,7 +66,18 @@ ENCODER_DECODERS: dict[str, Config] = {
     "mbart": PAIR,
     "whisper": {**PAIR, "num_mel_bins": 80},
 }
-ALL: dict[str, Config] = {**DECODERS, **ENCODERS, **ENCODER_DECODERS}
+IMAGE_MODELS: dict[str, Config] = {
+    kind: {
+        "hidden_size": 192,
+        "num_hidden_layers": 4,
+        "num_attention_heads": 3,
+        "intermediate_size": 768,
+        "image_size": 224,
+        "patch_size": 16,
+    }
+    for kind in ("vit", "dinov2")
+}
+ALL: dict[str, Config] = {**DECODERS, **ENCODERS, **ENCODER_DECODERS, **IMAGE_MODELS}
 
 
 def built(kind: str, *, changes: Config | None = None, **options: Any) -> Network:

@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from app.architectures.network import Network, Options
-from app.architectures.readers import encoder_decoders, encoders, gpt, llama, mixtures, parallel_decoders
+from app.architectures.readers import encoder_decoders, encoders, gpt, image_encoders, llama, mixtures, parallel_decoders
 
 Config = Mapping[str, Any]
 Builder = Callable[[Config, Options], Network]
@@ -18,6 +18,7 @@ BUILDERS: dict[str, Builder] = {
     "deberta-v2": encoders.deberta,
     "deepseek_v2": mixtures.deepseek_v2,
     "deepseek_v3": mixtures.deepseek_v3,
+    "dinov2": image_encoders.dinov2,
     "distilbert": encoders.distilbert,
     "electra": encoders.electra,
     "falcon": parallel_decoders.falcon,
@@ -49,6 +50,7 @@ BUILDERS: dict[str, Builder] = {
     "smollm3": llama.llama,
     "stablelm": parallel_decoders.stablelm,
     "t5": encoder_decoders.t5,
+    "vit": image_encoders.vit,
     "whisper": encoder_decoders.whisper,
     "xlm-roberta": encoders.roberta,
 }
