@@ -22,13 +22,14 @@ class Proposal:
 
 
 def levers(base: Proposal, proposals: Iterable[Proposal], limits: Limits, catalogue: Catalogue) -> tuple[Lever, ...]:
-    """The proposals that need less memory than `base`, or for which there is a cheaper machine, or one at all; cheapest first.
+    """The proposals that need less memory than `base`, or for which there is a cheaper machine, or one at all; cheapest first, of
+    equal price in the order given, which is from the mildest change.
 
     `Lever.cheapest` does not look at the budget: a change that almost reaches it is worth knowing.
     """
     at_first = cheapest(base.demand, limits, catalogue)
     found = (_lever(proposal, base, at_first, limits, catalogue) for proposal in proposals)
-    return tuple(sorted((lever for lever in found if lever), key=_rank))
+    return tuple(sorted((lever for lever in found if lever), key=_price))
 
 
 def _lever(proposal: Proposal, base: Proposal, at_first: Machine | None, limits: Limits, catalogue: Catalogue) -> Lever | None:
@@ -65,9 +66,8 @@ def _rate(demand: Demand, gpu: Gpu | None, quantity: int) -> float:
     return placed.speed.rate if isinstance(placed, Placement) else 0.0
 
 
-def _rank(lever: Lever) -> tuple[bool, int, int, int, tuple[str, ...]]:
-    price = lever.cheapest.minor if lever.cheapest else 0
-    return (lever.cheapest is None, price, lever.gpu_bytes, lever.host_bytes, tuple(change.label for change in lever.changes))
+def _price(lever: Lever) -> tuple[bool, int]:
+    return (lever.cheapest is None, lever.cheapest.minor if lever.cheapest else 0)
 
 
 def minimal(found: Iterable[Lever]) -> tuple[Lever, ...]:

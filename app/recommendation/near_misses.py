@@ -19,12 +19,12 @@ def near_misses(exploration: Exploration, frontier: Sequence[Candidate], bills: 
 
 
 def _over_budget(exploration: Exploration, frontier: Sequence[Candidate], bills: Bills) -> NearMiss | None:
-    """The cheapest that is faster than everything inside the budget; where speeds are not known, the cheapest with more memory free."""
-    above = [one for one in frontier if one.cost > exploration.budget]
-    fastest = max((one.speed for one in frontier if one.cost <= exploration.budget), default=0.0)
-    if not above:
+    """The cheapest that is faster than everything inside the budget; where nothing is inside, the cheapest of all."""
+    inside = [one for one in frontier if one.cost <= exploration.budget]
+    fastest = max((one.speed for one in inside), default=0.0)
+    nearest = next((one for one in frontier[len(inside) :] if not inside or one.speed > fastest), None)
+    if nearest is None:
         return None
-    nearest = next((one for one in above if one.speed > fastest), above[0])
     more = Money(int(nearest.cost - exploration.budget), exploration.market.currency)
     gain = f" and is {nearest.speed / fastest:.2g} times as fast as the fastest inside it" if nearest.speed > fastest > 0 else ""
     return NearMiss(machine=bills.machine(nearest), reason=f"it costs {more} more than the budget{gain}")

@@ -12,13 +12,15 @@ from app.hardware import Catalogue, Condition, Drive, Gpu, Platform, Price, RamK
 from app.money import ExchangeRates, Money
 from app.placement import Placement, Sharding, Speed, Unplaceable
 from app.recommendation.bill import fed_at
-from app.recommendation.constraints import findings_for
+from app.recommendation.constraints import LIMIT_RULES, MACHINE_RULES, Trial
 from app.recommendation.machine import Machine, PriceLine
 from app.recommendation.power import machine_power_w
+from app.recommendation.seating import BLOCKING, Seat
 from app.recommendation.storage import free_bays, read_bytes_s
 from app.units import GB, GIB, TB
 from app.workloads.limits import Limits
 
+FORBIDDING = [rule for rule in (*MACHINE_RULES, *LIMIT_RULES) if rule.severity == "blocker" and rule.code != "budget"]
 DAY = date(2026, 11, 1)
 RATES = ExchangeRates(as_of=DAY, per_euro={"USD": Decimal("1.12"), "GBP": Decimal("0.86"), "JPY": Decimal("172.5")}, source="test")
 
@@ -293,5 +295,6 @@ def machine_of(
 
 def possible(machine: Machine, demand: Job, limits: Limits) -> bool:
     """Whether no rule, the budget aside, forbids the machine."""
-    unlimited = limits.model_copy(update={"budget": None, "currency": limits.answer_currency})
-    return not any(finding.severity == "blocker" for finding in findings_for(machine, demand, unlimited))
+    seat = Seat(machine.platform, machine.gpu, machine.gpu_quantity)
+    trial = Trial(machine, demand, limits)
+    return not any(rule.broken(trial) for rule in FORBIDDING) and not any(rule.broken(seat) for rule in BLOCKING)

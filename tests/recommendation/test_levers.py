@@ -75,3 +75,8 @@ def test_a_set_of_which_a_part_does_the_same_is_left_out() -> None:
 
     kept = minimal([lever("a", "b"), lever("a", "b", "c"), lever("c", "d")])
     assert [[change.path for change in one.changes] for one in kept] == [["a", "b"], ["c", "d"]]
+
+
+def test_of_equal_price_the_order_given_is_kept() -> None:
+    found = tried(proposal("", 40), proposal("mild", 10), proposal("harsh", 2), proposal("middling", 6))
+    assert labels(found) == ["mild", "harsh", "middling"]

@@ -251,3 +251,8 @@ def test_cheapest_gives_the_machine_of_the_full_answer() -> None:
     found = cheapest(job, limits, catalogue(*SHOP))
     assert found is not None
     assert found.id == recommend(job, limits, catalogue(*SHOP)).ladder[0].machine.id
+
+
+def test_dearer_machines_that_are_no_faster_are_no_near_miss() -> None:
+    job = Job(needs_gpu=False, host_bytes=20 * GIB, rate_per_bandwidth=0.0)
+    assert ask(job=job, **usd("1100")).near_misses == ()

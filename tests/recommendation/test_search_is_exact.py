@@ -13,7 +13,7 @@ from app.recommendation.recommend import cheapest, recommend
 from app.workloads.limits import Limits
 from tests.recommendation.support import Job, every_machine, possible, random_catalogue, random_job, random_limits
 
-CASES = 320
+CASES = 500
 Scores = tuple[int, float, float]
 
 
