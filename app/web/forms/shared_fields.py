@@ -45,7 +45,7 @@ DATA_ADVANCED = (
     typed("sample_size", "Size of a sample", "workload.data.bytes_per_sample", BYTES, hint="e.g. 110 kB"),
     typed("epochs", "Epochs", "workload.data.epochs", NUMBER, "1"),
     chosen("loading", "Loading", "workload.data.loading", choices(stream="Streamed from disk", in_memory="All in memory")),
-    typed("workers", "Loader workers", "workload.data.loader_workers", COUNT, "8"),
+    typed("workers", "Loader workers", "workload.data.loader_workers", COUNT, hint="usually 8 for images, none for text"),
     chosen("location", "Dataset lies on", "workload.data.location", choices(ssd="SSD", hdd="Hard disk")),
     typed("keep", "Checkpoints kept", "workload.checkpoints.keep", COUNT, "3"),
     typed("every", "Steps between", "workload.checkpoints.every_steps", COUNT, "1000"),
