@@ -197,7 +197,7 @@ def albert(config: Config, options: Options) -> Network:
     }  # fmt: skip
     spec = bert_spec(named, embedding=integer(config, "embedding_size", default=128))
     head = head_spec(config, spec, dropout=fraction(config, "classifier_dropout_prob", 0.1))
-    return Albert(spec, integer(config, "num_hidden_groups", default=1), options, head_of(config, PooledStates), head)
+    return Albert(spec, layers(config, "num_hidden_groups", default=1), options, head_of(config, PooledStates), head)
 
 
 def distilbert(config: Config, options: Options) -> Network:

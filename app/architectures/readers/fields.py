@@ -43,6 +43,16 @@ def architecture(config: Mapping[str, Any]) -> str:
     return next((str(name) for name in items(config, "architectures")), "")
 
 
+def nested(config: Mapping[str, Any], name: str) -> Mapping[str, Any]:
+    """A configuration within the configuration, empty where it is absent. Raises InvalidInput for anything else."""
+    value = config.get(name)
+    if value is None:
+        return {}
+    if not isinstance(value, Mapping):
+        raise invalid_field(f"model.config.{name}", "must be a configuration of its own")
+    return value
+
+
 def layers(config: Mapping[str, Any], *names: str, default: int | None = None) -> int:
     """A number of layers, bounded so that any estimate ends quickly."""
     return integer(config, *names, default=default, largest=MOST_LAYERS)
@@ -52,9 +62,9 @@ def activation(config: Mapping[str, Any], *names: str, default: str) -> str:
     """The name of an activation function. Raises InvalidInput where it is not known."""
     name = next((name for name in names if config.get(name) is not None), names[0])
     value = config.get(name) or default
-    if value not in ACTIVATIONS:
+    if not isinstance(value, str) or value not in ACTIVATIONS:
         raise invalid_field(f"model.config.{name}", f"'{str(value)[:40]}' is not known; use one of {', '.join(sorted(ACTIVATIONS))}")
-    return str(value)
+    return value
 
 
 def fraction(config: Mapping[str, Any], name: str, default: float) -> float:

@@ -135,7 +135,9 @@ def _recognized_by_index(index: safetensors_header.Index) -> tuple[Recognized, i
     guesses = (index.parameters,) if index.parameters else (index.total_bytes // 2, index.total_bytes // 4)
     known = next(((found, count) for count in guesses if count and (found := preset_of(count))), None)
     count = max(1, guesses[0])
-    return known or (by_size(count, index.names), count)
+    found = by_size(count, index.names)
+    at_16_bits = found if index.parameters else replace(found, how=f"{found.how}, at two bytes each")
+    return known or (at_16_bits, count)
 
 
 def _read_onnx(name: str, content: bytes) -> ReadModel:

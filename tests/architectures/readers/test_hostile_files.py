@@ -11,6 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from onnx import helper
 
+from app.architectures.library import ModelEntry, all_models
 from app.architectures.readers.uploads import LARGEST_UPLOAD, read_upload
 from app.errors import InvalidInput
 from tests.architectures.readers import files
@@ -82,13 +83,18 @@ anything = st.recursive(
     lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.text(max_size=5), inner, max_size=4),
     max_leaves=12,
 )
-KERAS_SETTINGS = ("filters", "kernel_size", "strides", "padding", "units", "pool_size", "axis", "dims", "target_shape", "size", "layer", "rate",
-                  "num_heads", "key_dim", "input_dim", "output_dim", "activation", "groups", "dilation_rate", "n", "layers")  # fmt: skip
+KERAS_SETTINGS = (
+    "filters", "kernel_size", "strides", "padding", "units", "pool_size", "axis", "dims", "target_shape", "size", "layer", "rate",
+    "num_heads", "key_dim", "input_dim", "output_dim", "activation", "groups", "dilation_rate", "n", "layers",
+)  # fmt: skip
+KERAS_KINDS = (
+    "Dense", "Conv2D", "Conv1D", "Conv2DTranspose", "MaxPooling2D", "LSTM", "Reshape", "Permute", "Concatenate", "Dropout",
+    "ZeroPadding2D", "UpSampling2D", "Bidirectional", "MultiHeadAttention", "Embedding", "Sequential", "Functional",
+)  # fmt: skip
 
 
 @given(
-    kind=st.sampled_from(["Dense", "Conv2D", "Conv1D", "Conv2DTranspose", "MaxPooling2D", "LSTM", "Reshape", "Permute", "Concatenate", "Dropout",
-                          "ZeroPadding2D", "UpSampling2D", "Bidirectional", "MultiHeadAttention", "Embedding", "Sequential", "Functional"]),
+    kind=st.sampled_from(KERAS_KINDS),
     shape=st.lists(st.integers(1, 12), min_size=1, max_size=4),
     config=st.dictionaries(st.sampled_from(KERAS_SETTINGS), anything, max_size=6),
 )  # fmt: skip
@@ -101,14 +107,24 @@ def test_any_json_object_is_refused_or_read(document: dict[str, Any]) -> None:
     outcome("m.json", json.dumps(document).encode())
 
 
+@given(entry=st.sampled_from(all_models()), data=st.data())
+def test_the_configs_of_the_library_with_any_values_are_refused_or_read(entry: ModelEntry, data: st.DataObject) -> None:
+    changed = data.draw(st.dictionaries(st.sampled_from(sorted(entry.config)), anything, min_size=1, max_size=3))
+    outcome("config.json", json.dumps({**entry.config, **changed}).encode())
+
+
 attribute_values = st.one_of(
     st.integers(-3, 2**40), st.lists(st.integers(-3, 2**40), min_size=1, max_size=5), st.text(max_size=5), st.floats(allow_nan=False)
 )
-ONNX_KINDS = ("Conv", "ConvTranspose", "MaxPool", "Gemm", "MatMul", "Reshape", "Transpose", "Concat", "Split", "Slice", "Gather", "Pad", "Resize",
-              "Expand", "Tile", "Squeeze", "Unsqueeze", "Flatten", "ReduceMean", "LSTM", "Dropout", "DepthToSpace", "BatchNormalization",
-              "Shape", "Constant", "Softmax", "Add", "Mul", "Where", "Range", "ConstantOfShape")  # fmt: skip
-ONNX_ATTRIBUTES = ("kernel_shape", "strides", "pads", "dilations", "group", "axis", "axes", "perm", "auto_pad", "split", "starts", "ends", "transB",
-                   "hidden_size", "direction", "ratio", "blocksize", "keepdims", "value_int", "value_ints", "output_padding")  # fmt: skip
+ONNX_KINDS = (
+    "Conv", "ConvTranspose", "MaxPool", "Gemm", "MatMul", "Reshape", "Transpose", "Concat", "Split", "Slice", "Gather", "Pad",
+    "Resize", "Expand", "Tile", "Squeeze", "Unsqueeze", "Flatten", "ReduceMean", "LSTM", "Dropout", "DepthToSpace",
+    "BatchNormalization", "Shape", "Constant", "Softmax", "Add", "Mul", "Where", "Range", "ConstantOfShape",
+)  # fmt: skip
+ONNX_ATTRIBUTES = (
+    "kernel_shape", "strides", "pads", "dilations", "group", "axis", "axes", "perm", "auto_pad", "split", "starts", "ends",
+    "transB", "hidden_size", "direction", "ratio", "blocksize", "keepdims", "value_int", "value_ints", "output_padding",
+)  # fmt: skip
 
 
 @given(data=st.data(), shape=st.lists(st.integers(0, 9), min_size=0, max_size=5))
@@ -143,7 +159,7 @@ def onnx_graph_of(parts: bytes) -> bytes:
     return b"\x3a" + varint(len(parts)) + parts
 
 
-MIB = 2**20
+ENORMOUS = _text(b"t") + struct.pack("<IQQQQIQ", 4, *[2**63] * 4, 0, 0)
 BOMBS: dict[str, tuple[str, bytes]] = {
     "an array of 2^62 numbers": ("m.gguf", gguf_with(struct.pack("<IIQ", 9, 4, 2**62))),
     "an array of 2^62 texts": ("m.gguf", gguf_with(struct.pack("<IIQ", 9, 8, 2**62))),
@@ -151,9 +167,7 @@ BOMBS: dict[str, tuple[str, bytes]] = {
     "a text of 2^63 bytes": ("m.gguf", gguf_with(struct.pack("<IQ", 8, 2**63))),
     "a million nested arrays": ("m.gguf", gguf_with(struct.pack("<I", 9) + struct.pack("<IQ", 9, 1) * 10**6)),
     "2^63 tensors": ("m.gguf", GGUF_START + struct.pack("<QQ", 2**63, 0)),
-    "a tensor of 2^256 elements": (
-        "m.gguf", gguf_with(struct.pack("<I", 8) + _text(b"llama"), tensors=_text(b"t") + struct.pack("<IQQQQIQ", 4, *[2**63] * 4, 0, 0), count=1),
-    ),
+    "a tensor of 2^256 elements": ("m.gguf", gguf_with(struct.pack("<I", 8) + _text(b"llama"), tensors=ENORMOUS, count=1)),
     "a header of 2^63 bytes": ("m.safetensors", struct.pack("<Q", 2**63) + b"{}"),
     "a header of 90 MB": ("m.safetensors", struct.pack("<Q", 90_000_000) + b"{}"),
     "a million brackets": ("m.json", b'{"a":' + b"[" * 10**6),
