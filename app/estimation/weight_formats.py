@@ -8,18 +8,13 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from app.architectures.network import Network
+from app.architectures.readers.ggml_types import TYPES
 from app.tape.adapters import HEADS, nf4_bytes
 from app.tape.modules import Linear
 from app.tape.tensor import Parameter
 from app.units import ceil_div
 
-# GGML type -> (weights in a block, bytes of a block)
-GGML_BLOCKS = {
-    "f32": (1, 4), "f16": (1, 2), "bf16": (1, 2), "q4_0": (32, 18), "q4_1": (32, 20), "q5_0": (32, 22), "q5_1": (32, 24), "q8_0": (32, 34),
-    "q2_k": (256, 84), "q3_k": (256, 110), "q4_k": (256, 144), "q5_k": (256, 176), "q6_k": (256, 210),
-    "iq1_s": (256, 50), "iq1_m": (256, 56), "iq2_xxs": (256, 66), "iq2_xs": (256, 74), "iq2_s": (256, 82), "iq3_xxs": (256, 98),
-    "iq3_s": (256, 110), "iq4_xs": (256, 136), "iq4_nl": (32, 18), "mxfp4": (32, 17),
-}  # fmt: skip
+GGML_TYPES = {kind.name: kind for kind in TYPES.values()}
 # A row that is no multiple of 256 takes the next simpler type.
 GGML_FALLBACK = {"q2_k": "q4_0", "q3_k": "q4_0", "q4_k": "q5_0", "q5_k": "q5_1", "q6_k": "q8_0"}
 IQ_FALLBACK = "iq4_nl"
@@ -81,8 +76,8 @@ MIXES: dict[str, tuple[str, Choice | None, Choice | None, Choice | None]] = {
 # File types whose mix has more conditions: bits per weight of the published Llama 3.1 8B files (llama.cpp, tools/quantize/README.md).
 PUBLISHED_BITS = {
     "iq1_s": 2.0042, "iq1_m": 2.1460, "iq2_xxs": 2.3824, "iq2_xs": 2.5882, "iq2_s": 2.7403, "iq2_m": 2.9294, "iq3_xxs": 3.2548,
-    "iq3_xs": 3.4977, "iq3_s": 3.6606, "iq3_m": 3.7628, "iq4_xs": 4.4597, "iq4_nl": 4.6818, "q2_k_s": 2.9697, "q4_0": 4.6658, "q4_1": 5.1242, "q5_0": 5.5827,
-    "q5_1": 6.0411,
+    "iq3_xs": 3.4977, "iq3_s": 3.6606, "iq3_m": 3.7628, "iq4_xs": 4.4597, "iq4_nl": 4.6818, "q2_k_s": 2.9697, "q4_0": 4.6658,
+    "q4_1": 5.1242, "q5_0": 5.5827, "q5_1": 6.0411,
 }  # fmt: skip
 HEAD_TYPE = {"q8_0": "q8_0", "f16": "f16", "f32": "f32"}
 DEFAULT_HEAD_TYPE = "q6_k"
@@ -190,9 +185,9 @@ def _placed(network: Network) -> list[tuple[str, Parameter, Place | None]]:
 def ggml_bytes(parameter: Parameter, ggml_type: str) -> int:
     """Bytes of one tensor in a GGML type, with llama.cpp's fallback where its rows are no multiple of 256."""
     row = parameter.shape[-1]
-    if GGML_BLOCKS[ggml_type][0] > 1 and row % GGML_BLOCKS[ggml_type][0]:
+    if row % GGML_TYPES[ggml_type].block:
         ggml_type = GGML_FALLBACK.get(ggml_type, IQ_FALLBACK)
-        if row % GGML_BLOCKS[ggml_type][0]:
+        if row % GGML_TYPES[ggml_type].block:
             ggml_type = "f16"
-    elements, size = GGML_BLOCKS[ggml_type]
-    return parameter.size // elements * size
+    kind = GGML_TYPES[ggml_type]
+    return parameter.size // kind.block * kind.bytes

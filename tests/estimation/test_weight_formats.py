@@ -6,7 +6,7 @@ import pytest
 
 from app.architectures.network import Network, Options
 from app.architectures.readers.transformers_config import BUILDERS
-from app.estimation.weight_formats import GGML_BLOCKS, MIXES, PUBLISHED_BITS, gguf_bytes, weight_bytes
+from app.estimation.weight_formats import GGML_TYPES, MIXES, PUBLISHED_BITS, gguf_bytes, weight_bytes
 from app.workloads.inference import GGUF_FORMATS, WEIGHT_FORMATS
 
 LLAMA_8B = {
@@ -59,5 +59,5 @@ def test_rows_that_are_no_multiple_of_256_fall_back_to_simpler_types() -> None:
 
 def test_ggml_blocks_are_those_of_the_gguf_package() -> None:
     gguf = pytest.importorskip("gguf")
-    for name, block in GGML_BLOCKS.items():
-        assert gguf.GGML_QUANT_SIZES[gguf.GGMLQuantizationType[name.upper()]] == block
+    for name, kind in GGML_TYPES.items():
+        assert gguf.GGML_QUANT_SIZES[gguf.GGMLQuantizationType[name.upper()]] == (kind.block, kind.bytes)
