@@ -11,7 +11,6 @@ from app.errors import RigwiseError
 from app.workloads.fields import invalid_field
 from app.workloads.model import ConfigModel, GraphModel, LayerListModel, ModelReference, PresetModel, SizeModel
 
-
 DECODER_FIELDS = ("vocab_size", "hidden_size", "num_hidden_layers", "num_attention_heads", "intermediate_size")
 EXPERT_FIELDS = ("num_experts", "num_local_experts", "n_routed_experts")
 FURTHEST_LIKENESS = 0.05  # share of a model's parameters by which a likeness may differ

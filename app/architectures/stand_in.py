@@ -1,5 +1,7 @@
 """Networks of a given size with the usual proportions of their family, for models of which only the size is known."""
 
+from math import sqrt
+
 from app.architectures.decoder import Decoder, DecoderSpec
 from app.architectures.network import Network, Options
 from app.units import round_up
@@ -38,5 +40,5 @@ def stand_in(parameters: int, family: str, options: Options) -> Network:
 def _hidden(parameters: int, layers: int, head_size: int) -> int:
     """Solves 12 L h^2 + 2 V h = P for h, rounded to whole heads."""
     a, b = PARAMETERS_PER_LAYER * layers, 2 * VOCABULARY
-    root = (-b + (b * b + 4 * a * parameters) ** 0.5) / (2 * a)
+    root = (-b + sqrt(b * b + 4 * a * parameters)) / (2 * a)
     return max(head_size, round(root / head_size) * head_size)

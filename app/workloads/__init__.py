@@ -64,7 +64,8 @@ def _relevant(error: ValidationError, document: object) -> list[Any]:
 
 
 _MODEL_FORMS = (
-    ("preset", "PresetModel"), ("config", "ConfigModel"), ("parameters", "SizeModel"), ("layers", "LayerListModel"), ("graph", "GraphModel"),
+    ("preset", "PresetModel"), ("config", "ConfigModel"), ("parameters", "SizeModel"), ("layers", "LayerListModel"),
+    ("graph", "GraphModel"),
 )  # fmt: skip
 
 

@@ -63,7 +63,7 @@ class GraphInput(Document):
 
 
 class Graph(Document):
-    """Operators in the order they run. Values are numbered: the inputs first, then the result of each node; a node's `from` names its own."""
+    """Operators in the order they run. Values are numbered: the inputs first, then each node's result; `from` names what a node takes."""
 
     inputs: Annotated[tuple[GraphInput, ...], Field(min_length=1, max_length=32)]
     nodes: Annotated[tuple[dict[str, Any], ...], Field(min_length=1, max_length=LARGEST_GRAPH)]

@@ -57,8 +57,15 @@ def test_the_ledger_sums_to_the_need_and_the_interval_holds_the_peak(
 
 
 @pytest.mark.parametrize(
-    "more", [{"ranks": 2}, {"weights_file_bytes": 4 * GB}, {"offloaded_bytes": GB}, {"checkpoint_bytes": GB}, {"weights_file_bytes": 9 * GB, "loads_whole": True}]
-)  # fmt: skip
+    "more",
+    [
+        {"ranks": 2},
+        {"weights_file_bytes": 4 * GB},
+        {"offloaded_bytes": GB},
+        {"checkpoint_bytes": GB},
+        {"weights_file_bytes": 9 * GB, "loads_whole": True},
+    ],
+)
 def test_asking_more_of_the_host_needs_more(more: dict[str, Any]) -> None:
     base = {"weights_file_bytes": 0 if "checkpoint_bytes" in more else 3 * GB}
     assert deep_learning_host_memory(job(**{**base, **more})).required_bytes > deep_learning_host_memory(job(**base)).required_bytes
