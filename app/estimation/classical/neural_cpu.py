@@ -7,7 +7,7 @@ Hyper-parameters: `hidden` or `channels` (3 x 3 convolutions, each followed by a
 from dataclasses import dataclass
 from itertools import pairwise
 
-from app.estimation.classical.plan import Plan, Step, fullest, present, product
+from app.estimation.classical.plan import Plan, Spread, Step, fullest, present, product
 from app.estimation.classical.reading import TARGET_BYTES
 from app.estimation.classical.task import Task
 from app.estimation.ledger import Term
@@ -28,7 +28,7 @@ MLP_ACTIVATIONS = 4.3  # activations and their gradients in multiples of the hid
 LARGEST_COPIES = 2.5  # gradients and reordered copies of the largest activation; six cases
 ADAM_TEMPORARIES = 2  # of the largest weight, torch/optim/adam.py, single-tensor step on the processor
 HEAP_LIMIT = 32 * MIB  # glibc returns larger blocks at once; smaller ones stay with the process
-PAGES_PER_ROW = 64 * KIB  # fault-around of mapped files
+PAGES_PER_ROW, HUGE_PAGE = 64 * KIB, 2 * MIB  # fault-around of mapped files; a huge page where the page cache holds one
 
 KERAS_RUNTIME_BYTES, TFDATA_RUNTIME_BYTES = 40 * MB, 65 * MB
 KERAS_WEIGHT_COPIES = 4.1  # weights, gradients, initial values and variables of the traced step, beside the optimizer states
@@ -124,7 +124,12 @@ def torch_network(task: Task) -> Plan:
         _mapped_pages(task, batch),
     )
     fit = (*always, *_torch_activations(task, layers, batch))
-    return Plan(family="neural", steps=(Step(name="fit", transient=fit),), model_file_bytes=FLOAT_BYTES * layers.parameters)
+    return Plan(
+        family="neural",
+        steps=(Step(name="fit", transient=fit),),
+        model_file_bytes=FLOAT_BYTES * layers.parameters,
+        spreads=_mapping_spread(task, batch),
+    )
 
 
 def _torch_activations(task: Task, layers: Layers, batch: int) -> tuple[Term, ...]:
@@ -149,13 +154,20 @@ def _torch_activations(task: Task, layers: Layers, batch: int) -> tuple[Term, ..
     return fullest((backward,), present(step, backward if held else None))
 
 
-def _mapped_pages(task: Task, batch: int) -> Term | None:
+def _mapped_pages(task: Task, batch: int, around: int = PAGES_PER_ROW) -> Term | None:
+    """Pages that `steps` batches of single rows bring in; a whole epoch touches them all."""
     if task.workload.container != "memmap":
         return None
-    steps = task.value("steps")
     table = task.cells * task.item_bytes
-    touched = task.count("steps", 1) * batch * PAGES_PER_ROW if steps else table
+    touched = task.count("steps", 1) * batch * around if task.value("steps") else table
     return product("mapped_pages", "Mapped pages of the file; reclaimable", "Linux fault-around", bytes=min(table, touched))
+
+
+def _mapping_spread(task: Task, batch: int) -> dict[str, Spread]:
+    usual, most = _mapped_pages(task, batch), _mapped_pages(task, batch, HUGE_PAGE)
+    if usual is None or most is None:
+        return {}
+    return {"mapped_pages": Spread(0.5, most.bytes / usual.bytes, "a touched row brings in 64 KiB of its file or a huge page of 2 MiB")}
 
 
 def keras_network(task: Task) -> Plan:
