@@ -78,16 +78,23 @@ class TracedStep:
             gradient_element=max((p.dtype.bytes for p in weights if p.requires_grad), default=1),
         )
 
-    def moments(self) -> Iterator[Moment]:
+    @cached_property
+    def moments(self) -> tuple[Moment, ...]:
         """Every moment that can decide, on every kind of rank: for a pipeline the first stage and the last one."""
-        moments = self.trace.decisive_moments if self.layout.pipeline == 1 else self.trace.moments
-        for moment in moments:
+        return tuple(self._moments())
+
+    def _moments(self) -> Iterator[Moment]:
+        for moment in self.trace.decisive_moments if self.layout.pipeline == 1 else self.trace.moments:
             whole = self._with_masters(moment) if self.layout.masters else moment
             yield from (whole,) if self.layout.pipeline == 1 else (self._first_stage(whole), self._last_stage(whole))
 
+    @cached_property
+    def _states_of_masters(self) -> int:
+        return optimizers.total_state_bytes(self.parameters, self._rule, masters=True)
+
     def _with_masters(self, moment: Moment) -> Moment:
         counts = list(moment.bytes_by_category)
-        counts[Category.OPTIMIZER_STATES] = optimizers.total_state_bytes(self.parameters, self._rule, masters=True)
+        counts[Category.OPTIMIZER_STATES] = self._states_of_masters
         if moment.phase is Phase.OPTIMIZER and self.run.implementation != "fused":
             counts[Category.OPTIMIZER_TEMPORARIES] = self.shape.masters
         return Moment(moment.phase, tuple(counts))

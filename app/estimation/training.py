@@ -56,8 +56,8 @@ class TracedTraining:
         self.prepared: PreparedNetwork = _prepared(workload)
         self.network = self.prepared.network
         self.is_text = self.network.family in TEXT_FAMILIES and workload.audio_seconds is None
-
         self._steps: dict[Layout, TracedStep] = {}
+        self._peaks: dict[Sharding, Peak] = {}
 
     @property
     def trace(self) -> Trace:
@@ -126,10 +126,11 @@ class TracedTraining:
 
     def peak(self, spread: Sharding) -> Peak:
         """The moment that decides the need of this placement, on its fullest GPU."""
-        step = self.step(spread)
-        shape = self.shape(spread)
-        candidates = (self._at(moment, spread, shape) for moment in step.moments())
-        return max(candidates, key=lambda peak: peak.allocated_bytes)
+        if spread not in self._peaks:
+            step, shape = self.step(spread), self.shape(spread)
+            candidates = (self._at(moment, spread, shape) for moment in step.moments)
+            self._peaks[spread] = max(candidates, key=lambda peak: peak.allocated_bytes)
+        return self._peaks[spread]
 
     def _at(self, moment: Moment, spread: Sharding, shape: sharding.ModelShape) -> Peak:
         scaled = moment
