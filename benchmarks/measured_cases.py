@@ -93,8 +93,8 @@ def _tuning(case: Case) -> dict[str, Any]:
     frozen = work.get("freeze")
     if not frozen:
         return {"method": "full"}
-    if re.fullmatch(r"\w+", frozen):
-        return {"method": "frozen", "frozen_modules": [frozen]}
+    if modules := re.fullmatch(r"(?:\^\()?(\w+(?:\|\w+)*)\)?", frozen):
+        return {"method": "frozen", "frozen_modules": modules[1].split("|")}
     if first := re.search(r"layers\\\.\[0-(\d)\]", frozen):
         layers = case["model"]["config"]["num_hidden_layers"]
         return {"method": "frozen", "trainable": {"last_layers": layers - int(first[1]) - 1}}
