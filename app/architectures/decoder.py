@@ -177,15 +177,20 @@ class Decoder(LanguageModel):
 
     def hidden_states(self, tape: Tape, inputs: Inputs, cache: KvCache | None = None) -> Tensor:
         """The normed output of the last block, [batch, length, hidden]."""
-        x = self._embedded(indices(tape, inputs.batch, inputs.sequence))
+        x = self.embedded(tape, inputs, cache)
         turns = self._turns(x)
-        masks = causal_masks(x, cache, attend_of(self.spec, self.options).implementation, self.spec.windows)
+        masks = self.masks(x, cache)
         x = self.layers(x, turns, masks, cache, checkpointed=self.options.checkpointed)
         return self.norm(x)
 
-    def _embedded(self, tokens: Tensor) -> Tensor:
-        embedded = self.embed_tokens(tokens)
+    def embedded(self, tape: Tape, inputs: Inputs, cache: KvCache | None) -> Tensor:  # noqa: ARG002 - images come with an empty cache
+        """The stream that enters the first block."""
+        embedded = self.embed_tokens(indices(tape, inputs.batch, inputs.sequence))
         return op.dropout(op.scaled(embedded) if self.spec.scaled_embeddings else embedded, self.spec.embedding_dropout)
+
+    def masks(self, x: Tensor, cache: KvCache | None) -> Masks:
+        """What each position sees, for each kind of layer."""
+        return causal_masks(x, cache, attend_of(self.spec, self.options).implementation, self.spec.windows)
 
     def _turns(self, x: Tensor) -> Turns:
         size, kinds = self.turned_size(), window_kinds(self.spec.windows)

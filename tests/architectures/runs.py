@@ -31,6 +31,15 @@ PAIR = {
     "decoder_attention_heads": 4, "encoder_ffn_dim": 512, "decoder_ffn_dim": 512,
 }  # fmt: skip
 
+IMAGES = {
+    "hidden_size": 192, "num_hidden_layers": 4, "num_attention_heads": 3, "intermediate_size": 768, "image_size": 224, "patch_size": 14,
+}  # fmt: skip
+TWO_ENCODERS = {
+    "text_config": {**SHAPE, "max_position_embeddings": 64},
+    "vision_config": {**IMAGES, "hidden_size": 256, "num_attention_heads": 4},
+}
+READERS = {"text_config": {**SHAPE, "head_dim": 64}, "vision_config": IMAGES}
+
 DECODERS: dict[str, Config] = {
     **dict.fromkeys(("llama", "mistral", "qwen2", "qwen3", "gemma", "olmo2", "phi3", "smollm3", "stablelm", "phi", "gpt_neox"), SHAPE),
     "gemma2": {**SHAPE, "head_dim": 64, "sliding_window": 64},
@@ -45,37 +54,26 @@ DECODERS: dict[str, Config] = {
     **dict.fromkeys(("mixtral", "qwen3_moe", "olmoe"), EXPERTS),
     "qwen2_moe": {**EXPERTS, "shared_expert_intermediate_size": 256},
     "gpt_oss": {**EXPERTS, "head_dim": 64, "sliding_window": 64},
+    **dict.fromkeys(("mistral3", "llava"), READERS),
+    "gemma3": {**READERS, "mm_tokens_per_image": 64},
     "deepseek_v2": LATENT,
     "deepseek_v3": LATENT,
 }
 ENCODERS: dict[str, Config] = {
-    **dict.fromkeys(("bert", "roberta", "electra", "modernbert"), SHAPE),
-    "deberta-v2": {
-        **SHAPE,
-        "relative_attention": True,
-        "pos_att_type": ["p2c", "c2p"],
-        "share_att_key": True,
-        "norm_rel_ebd": "layer_norm",
-    },
+    **dict.fromkeys(("bert", "roberta", "electra"), SHAPE),
+    "modernbert": {**SHAPE, "num_hidden_layers": 6},
+    "deberta-v2": {**SHAPE, "relative_attention": True, "pos_att_type": ["p2c", "c2p"], "share_att_key": True},
     "distilbert": {"vocab_size": 4096, "dim": 256, "n_layers": 4, "n_heads": 4, "hidden_dim": 512},
     "albert": {**SHAPE, "embedding_size": 128},
 }
 ENCODER_DECODERS: dict[str, Config] = {
     "t5": {"vocab_size": 4096, "d_model": 256, "d_kv": 64, "d_ff": 512, "num_layers": 2, "num_heads": 4},
-    "bart": PAIR,
-    "mbart": PAIR,
+    **dict.fromkeys(("bart", "mbart"), PAIR),
     "whisper": {**PAIR, "num_mel_bins": 80},
 }
 IMAGE_MODELS: dict[str, Config] = {
-    kind: {
-        "hidden_size": 192,
-        "num_hidden_layers": 4,
-        "num_attention_heads": 3,
-        "intermediate_size": 768,
-        "image_size": 224,
-        "patch_size": 16,
-    }
-    for kind in ("vit", "dinov2")
+    **dict.fromkeys(("vit", "dinov2"), IMAGES),
+    **dict.fromkeys(("clip", "siglip"), TWO_ENCODERS),
 }
 ALL: dict[str, Config] = {**DECODERS, **ENCODERS, **ENCODER_DECODERS, **IMAGE_MODELS}
 

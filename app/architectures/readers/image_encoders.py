@@ -6,9 +6,10 @@ from typing import Any
 from app.architectures.attention import IN_OWN_TYPE
 from app.architectures.image_encoder import EncoderBlockSpec, PatchSpec
 from app.architectures.image_model import ImageModel, Pooling
+from app.architectures.image_text_pair import ImageTextPair, PairSpec
 from app.architectures.network import Network, Options
 from app.architectures.readers.encoders import label_count
-from app.architectures.readers.fields import activation, architecture, divides, flag, fraction, integer, layers
+from app.architectures.readers.fields import activation, architecture, divides, flag, fraction, integer, layers, nested
 
 Config = Mapping[str, Any]
 
@@ -59,3 +60,49 @@ def dinov2(config: Config, options: Options) -> Network:
     patches = patch_spec(config, image=224, patch=14, mask_token=flag(config, "use_mask_token", True), any_size=True)
     pooling = Pooling.FIRST_AND_MEAN if labels(config) else Pooling.FIRST
     return ImageModel(patches, spec, options, labels=labels(config), pooling=pooling)
+
+
+def clip_image(config: Config) -> tuple[PatchSpec, EncoderBlockSpec]:
+    """CLIPVisionConfig."""
+    patches = patch_spec(config, image=224, patch=32, table=True, first_norm=True)
+    return patches, block_spec({"hidden_act": "quick_gelu", **config})
+
+
+def siglip_image(config: Config) -> tuple[PatchSpec, EncoderBlockSpec]:
+    """SiglipVisionConfig."""
+    patches = patch_spec(config, image=224, patch=16, table=True, class_token=False)
+    return patches, block_spec({"hidden_act": "gelu_pytorch_tanh", "intermediate_size": 3072, **config})
+
+
+def clip(config: Config, options: Options) -> Network:
+    """CLIPConfig: one configuration for images and one for texts."""
+    patches, image = clip_image(nested(config, "vision_config"))
+    text = {
+        "hidden_size": 512, "intermediate_size": 2048, "num_attention_heads": 8, "hidden_act": "quick_gelu",
+        **nested(config, "text_config"),
+    }  # fmt: skip
+    spec = PairSpec(
+        patches=patches,
+        image=image,
+        text=block_spec(text),
+        vocabulary=integer(text, "vocab_size", default=49408),
+        positions=integer(text, "max_position_embeddings", default=77),
+        projected=integer(config, "projection_dim", default=512),
+    )
+    return ImageTextPair(spec, options)
+
+
+def siglip(config: Config, options: Options) -> Network:
+    """SiglipConfig; its two encoders give vectors of one size."""
+    patches, image = siglip_image(nested(config, "vision_config"))
+    text = {"hidden_act": "gelu_pytorch_tanh", "intermediate_size": 3072, **nested(config, "text_config")}
+    spec = PairSpec(
+        patches=patches,
+        image=image,
+        text=block_spec(text),
+        vocabulary=integer(text, "vocab_size", default=32000),
+        positions=integer(text, "max_position_embeddings", default=64),
+        projected=integer(text, "projection_size", default=integer(text, "hidden_size", default=768)),
+        siglip=True,
+    )
+    return ImageTextPair(spec, options)

@@ -67,8 +67,13 @@ def llama(config: Config, options: Options) -> Network:
 
 
 def mistral(config: Config, options: Options) -> Network:
-    """MistralConfig: every layer slides where there is a window."""
-    return Decoder(llama_spec(config, windows=windows(config, all_layers(config))), options)
+    """MistralConfig."""
+    return Decoder(mistral_spec(config), options)
+
+
+def mistral_spec(config: Config) -> DecoderSpec:
+    """Hyper-parameters of Mistral: every layer slides where there is a window."""
+    return llama_spec(config, windows=windows(config, all_layers(config)))
 
 
 def qwen_windows(config: Config) -> Windows:
@@ -123,11 +128,16 @@ GEMMA3_DEFAULTS: dict[str, Any] = {
 
 
 def gemma3(config: Config, options: Options) -> Network:
-    """Gemma3TextConfig: five of six layers slide; each query and key head is normed."""
+    """Gemma3TextConfig."""
+    return Decoder(gemma3_spec(config), options, SandwichBlock)
+
+
+def gemma3_spec(config: Config) -> DecoderSpec:
+    """Hyper-parameters of Gemma 3: five of six layers slide; each query and key head is normed."""
     named = {**GEMMA3_DEFAULTS, **config}
     period = integer(named, "sliding_window_pattern", "_sliding_window_pattern", default=6)
     count = layers(named, "num_hidden_layers")
-    spec = llama_spec(
+    return llama_spec(
         named,
         norm=GemmaNorm,
         scaled_embeddings=True,
@@ -136,7 +146,6 @@ def gemma3(config: Config, options: Options) -> Network:
         windows=windows(named, [bool((layer + 1) % period) for layer in range(count)]),
         capped_logits=named.get("final_logit_softcapping") is not None,
     )
-    return Decoder(spec, options, SandwichBlock)
 
 
 def phi3(config: Config, options: Options) -> Network:

@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from app.architectures.network import Network, Options
-from app.architectures.readers import encoder_decoders, encoders, gpt, image_encoders, llama, mixtures, parallel_decoders
+from app.architectures.readers import encoder_decoders, encoders, gpt, image_encoders, llama, mixtures, parallel_decoders, vision_language
 
 Config = Mapping[str, Any]
 Builder = Callable[[Config, Options], Network]
@@ -15,6 +15,7 @@ BUILDERS: dict[str, Builder] = {
     "bert": encoders.bert,
     "bloom": gpt.bloom,
     "camembert": encoders.roberta,
+    "clip": image_encoders.clip,
     "deberta-v2": encoders.deberta,
     "deepseek_v2": mixtures.deepseek_v2,
     "deepseek_v3": mixtures.deepseek_v3,
@@ -24,6 +25,7 @@ BUILDERS: dict[str, Builder] = {
     "falcon": parallel_decoders.falcon,
     "gemma": llama.gemma,
     "gemma2": llama.gemma2,
+    "gemma3": vision_language.gemma3,
     "gemma3_text": llama.gemma3,
     "gpt2": gpt.gpt2,
     "gpt_oss": mixtures.gpt_oss,
@@ -31,8 +33,10 @@ BUILDERS: dict[str, Builder] = {
     "gpt_neox": gpt.gpt_neox,
     "gptj": parallel_decoders.gptj,
     "llama": llama.llama,
+    "llava": vision_language.llava,
     "mbart": encoder_decoders.mbart,
     "mistral": llama.mistral,
+    "mistral3": vision_language.mistral3,
     "mixtral": mixtures.mixtral,
     "modernbert": encoders.modernbert,
     "mpt": gpt.mpt,
@@ -47,6 +51,7 @@ BUILDERS: dict[str, Builder] = {
     "qwen3": llama.qwen3,
     "qwen3_moe": mixtures.qwen3_moe,
     "roberta": encoders.roberta,
+    "siglip": image_encoders.siglip,
     "smollm3": llama.llama,
     "stablelm": parallel_decoders.stablelm,
     "t5": encoder_decoders.t5,
