@@ -72,10 +72,12 @@ class TracedStep:
             largest_block=max((sum(p.stored_bytes for p in block) for block in blocks), default=0),
             largest_block_gradients=max((gradient_bytes(block, once=True) for block in blocks), default=0),
             outside=weight_bytes(weights) - weight_bytes(inside),
-            outside_gradients=gradient_bytes(weights) - gradient_bytes(inside),
+            head_gradients=gradient_bytes(self._ends.last),
+            gradients_before_embedding=gradient_bytes(inside) + gradient_bytes(self._ends.last),
             largest_weight=max(p.stored_bytes for p in weights),
             weight_element=max(weights, key=lambda p: p.size).dtype.bytes,
             gradient_element=max((p.dtype.bytes for p in weights if p.requires_grad), default=1),
+            accumulating=self.run.accumulating,
         )
 
     @cached_property

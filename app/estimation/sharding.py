@@ -7,7 +7,7 @@ Sources: Rajbhandari et al. 2020 (ZeRO); DeepSpeed 0.18 (runtime/zero/config.py,
 (distributed/fsdp, torch/nn/parallel/distributed.py).
 """
 
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 
 from app.placement import Sharding
 from app.tape.recorder import Category, Moment, Phase
@@ -17,7 +17,7 @@ BUCKET_ELEMENTS = 500_000_000  # DeepSpeed, reduce_bucket_size
 LIVE_ELEMENTS = 1_000_000_000  # DeepSpeed, stage3_max_live_parameters
 OVERLAPPED_BUCKETS = 2  # DeepSpeed stage 3 overlaps reduction with backward by default: one bucket fills while the other is reduced
 GATHERED_BLOCKS = 2  # FSDP: the block at work and the one being fetched
-REDUCED_COPIES = 2  # FSDP: a block's whole gradients, and the buffer that they are reduced from
+REDUCED_COPIES = 2  # FSDP: whole gradients of the block at work, and the buffer that those of the block before are reduced from
 
 DIVIDED_FROM_STAGE = {
     Category.WEIGHTS: 3,
@@ -33,7 +33,8 @@ BACKWARD = (Phase.BACKWARD, Phase.RECOMPUTE)
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ModelShape:
     """What the schemes divide, gather and exchange, in bytes: all weights and trained gradients of the traced network, of its largest
-    block, and of what lies outside the blocks; fp32 master copies (0 where weights are stepped as they are)."""
+    block, of what lies outside the blocks and of what comes after them; fp32 master copies (0 where weights are stepped as they are).
+    `accumulating`: gradients of earlier micro-batches are there from the start."""
 
     weights: int
     gradients: int
@@ -41,17 +42,19 @@ class ModelShape:
     largest_block: int
     largest_block_gradients: int
     outside: int
-    outside_gradients: int
+    head_gradients: int
+    gradients_before_embedding: int
     largest_weight: int
     weight_element: int
     gradient_element: int
+    accumulating: bool
 
     def scaled(self, scale: float) -> "ModelShape":
         """The shape of a network this many times as large: a stand-in's, brought to the size it stands for."""
         if scale == 1.0:
             return self
-        elements = {"weight_element": self.weight_element, "gradient_element": self.gradient_element}
-        return ModelShape(**{**{f.name: round(getattr(self, f.name) * scale) for f in fields(self)}, **elements})
+        kept = ("weight_element", "gradient_element", "accumulating")
+        return replace(self, **{f.name: round(getattr(self, f.name) * scale) for f in fields(self) if f.name not in kept})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -63,6 +66,48 @@ class Buffer:
     bytes: int
     how: str
     source: str
+
+
+@dataclass(frozen=True, slots=True)
+class Unsharded:
+    """What FSDP 2 holds whole: gathered blocks beside the root (all that lies outside the blocks), and gradients not yet sharded.
+
+    The head's gradients come first and wait for the embedding's, being of one unit. Measured with FSDPMemTracker (PyTorch 2.13),
+    tests/ground_truth/fsdp_memory.json.
+    """
+
+    gathered_blocks: int
+    root: bool
+    gradients: int
+
+    def weights(self, shape: ModelShape) -> int:
+        """Bytes of the gathered weights."""
+        blocks = min(self.gathered_blocks * shape.largest_block, shape.weights - shape.outside)
+        return blocks + (shape.outside if self.root else 0)
+
+    @classmethod
+    def at(cls, moment: Moment, shape: ModelShape) -> "Unsharded":
+        """What is whole at a moment, told from the gradients that are there."""
+        there = moment.bytes_of(Category.GRADIENTS)
+        if moment.phase is Phase.OPTIMIZER:
+            return cls(0, root=False, gradients=0)
+        if moment.phase not in BACKWARD:
+            return cls(GATHERED_BLOCKS, root=True, gradients=0)
+        if shape.accumulating:
+            return cls(GATHERED_BLOCKS, root=True, gradients=REDUCED_COPIES * shape.largest_block_gradients + shape.head_gradients)
+        if there >= shape.gradients_before_embedding:
+            return cls(0, root=True, gradients=shape.largest_block_gradients + shape.head_gradients)
+        of_blocks = max(0, there - shape.head_gradients)
+        return cls(
+            GATHERED_BLOCKS if there else 1,
+            root=True,
+            gradients=min(there, shape.head_gradients) + _in_reduction(of_blocks, shape.largest_block_gradients),
+        )
+
+
+def _in_reduction(made: int, block: int) -> int:
+    """Whole gradients of the block at work, as far as they are made, and the buffer of the block before it."""
+    return made % block + (block if made >= block else 0) if block else 0
 
 
 def is_fsdp(spread: Sharding) -> bool:
@@ -101,17 +146,29 @@ def _fp32_shards(whole: dict[Category, int], shape: ModelShape) -> dict[Category
     }
 
 
-def buffers(phase: Phase, spread: Sharding, shape: ModelShape) -> list[Buffer]:
-    """What weights and gradients pass through in this phase; empty on one GPU."""
+def buffers(moment: Moment, spread: Sharding, shape: ModelShape) -> list[Buffer]:
+    """What weights and gradients pass through at this moment; empty on one GPU."""
+    phase = moment.phase
     if is_fsdp(spread):
-        found = [_fsdp_gathered(shape), _fsdp_reduced(shape)] if phase in BACKWARD else [_fsdp_gathered(shape)]
-        found = [] if phase is Phase.OPTIMIZER else found
+        found = _fsdp(moment, shape)
     elif is_deepspeed(spread):
         found = [_deepspeed_bucket(spread, shape)] if phase in BACKWARD or spread.zero_stage == 3 else []
         found += [_deepspeed_live(shape)] if _gathers(spread) and phase is not Phase.OPTIMIZER else []
     else:
         found = [_replica_buckets(shape)] if spread.data > 1 and spread.zero_stage == 0 else []
     return [buffer for buffer in found if buffer.bytes]
+
+
+def _fsdp(moment: Moment, shape: ModelShape) -> list[Buffer]:
+    """What FSDP holds whole at this moment: see `Unsharded`."""
+    whole = Unsharded.at(moment, shape)
+    how = f"{whole.gathered_blocks} blocks of {format_binary(shape.largest_block)} + what lies outside the blocks"
+    source = "PyTorch FSDP: one block is fetched ahead; what lies outside the blocks stays gathered until backward ends"
+    reduced = "gradients of one block, of what lies outside the blocks, and the buffer that they are reduced from"
+    return [
+        _gathered(whole.weights(shape), how, source),
+        _exchange(whole.gradients, reduced, "PyTorch FSDP, reduce-scatter of each block"),
+    ]
 
 
 def _gathers(spread: Sharding) -> bool:
@@ -141,18 +198,6 @@ def _deepspeed_live(shape: ModelShape) -> Buffer:
     most = max(LIVE_ELEMENTS * shape.weight_element, shape.largest_weight)
     how = "at most 1,000,000,000 weights, or the largest matrix, whole at a time"
     return _gathered(min(shape.weights, most), how, "DeepSpeed, stage3_max_live_parameters")
-
-
-def _fsdp_gathered(shape: ModelShape) -> Buffer:
-    blocks = min(GATHERED_BLOCKS * shape.largest_block, shape.weights - shape.outside)
-    how = f"{GATHERED_BLOCKS} blocks of {format_binary(shape.largest_block)} + what lies outside the blocks, {format_binary(shape.outside)}"
-    return _gathered(blocks + shape.outside, how, "PyTorch FSDP: one block is fetched ahead; the root stays gathered until backward ends")
-
-
-def _fsdp_reduced(shape: ModelShape) -> Buffer:
-    count = REDUCED_COPIES * shape.largest_block_gradients + shape.outside_gradients
-    how = "one block's gradients twice, and those of what lies outside the blocks"
-    return _exchange(count, how, "PyTorch FSDP, reduce-scatter of each block")
 
 
 def offloaded_bytes(spread: Sharding, shape: ModelShape, state_copies: int) -> int:

@@ -139,7 +139,7 @@ class TracedTraining:
             for category in MODEL_STATES:
                 counts[category] = round(counts[category] * self.prepared.scale)
             scaled = Moment(moment.phase, tuple(counts))
-        return Peak(scaled, sharding.shares(scaled, spread, shape), sharding.buffers(moment.phase, spread, shape))
+        return Peak(scaled, sharding.shares(scaled, spread, shape), sharding.buffers(moment, spread, shape))
 
     def gpu_memory(self, spread: Sharding, gpu: Gpu | None = None) -> GpuMemory:
         """The ledger of the fullest GPU."""
