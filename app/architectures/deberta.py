@@ -111,7 +111,7 @@ class Block(Module):
 def _keep(out: Tensor, states: list[Tensor]) -> None:
     """Keeps the output of a block where nothing else does: where autograd is off, or saves a 16-bit copy instead."""
     tape = out.tape
-    saved = tape.training and (tape.autocast is None or not tape.recording)
+    saved = tape.training and (tape.autocast is None or tape.keeper is not None)
     if out.storage and not saved:
         out.storage.times = tape.record.times
         states.append(out)

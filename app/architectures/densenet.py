@@ -9,7 +9,7 @@ from typing import ClassVar
 from app.architectures.image_classifier import RGB, Activation, ImageClassifier, MaxPool, Sequential
 from app.architectures.network import Options
 from app.tape import operators as op
-from app.tape.autograd import checkpoint
+from app.tape.checkpointing import checkpoint
 from app.tape.convolutions import BatchNorm, Conv2d
 from app.tape.modules import Linear, Module
 from app.tape.operators import Window

@@ -20,7 +20,7 @@ from app.architectures.diffusion_parts import (
 )
 from app.architectures.network import Inputs, Options
 from app.tape import operators as op
-from app.tape.autograd import checkpoint
+from app.tape.checkpointing import checkpoint
 from app.tape.convolutions import Conv2d
 from app.tape.modules import Blocks, LayerNorm, Linear, Module
 from app.tape.operators import Window

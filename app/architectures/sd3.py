@@ -11,7 +11,7 @@ from app.architectures.denoiser import LATENT_SCALE, Denoiser
 from app.architectures.diffusion_parts import FeedForward, Modulation, TimestepEmbedding, linear_of_view, modulated
 from app.architectures.network import Inputs, Options
 from app.tape import operators as op
-from app.tape.autograd import checkpoint
+from app.tape.checkpointing import checkpoint
 from app.tape.convolutions import Conv2d
 from app.tape.modules import Blocks, LayerNorm, Linear, Module
 from app.tape.operators import Window

@@ -8,10 +8,11 @@ Source: torch/csrc/autograd/engine.cpp (PyTorch 2.13).
 from collections.abc import Callable, Sequence
 from heapq import heappop, heappush
 
-from app.tape.recorder import Category, Phase
+from app.tape.recorder import Category
 from app.tape.tensor import Meta, Parameter, Shape, Storage, Tape, Tensor
 
 Gradients = Sequence[Tensor | None]
+Saved = Sequence[Storage | None]
 Backward = Callable[[Tensor], Gradients]
 Pending = dict["Node | Tensor", Tensor]  # gradients that have arrived, by the node or leaf that waits for more
 
@@ -21,9 +22,9 @@ class Node:
 
     __slots__ = ("backward", "edges", "saved", "sequence")
 
-    def __init__(self, tape: Tape, inputs: Sequence[Tensor | None], saved: Sequence[Storage | None], backward: Backward) -> None:
+    def __init__(self, tape: Tape, inputs: Sequence[Tensor | None], saved: Saved | Callable[[], Saved], backward: Backward) -> None:
         self.backward: Backward | None = backward
-        self.saved: Sequence[Storage | None] = saved
+        self.saved = saved  # or the way to get at them, in a checkpointed function
         self.edges: list[Node | Tensor | None] = [
             None if x is None or not x.requires_grad else x.node if x.node is not None else x for x in inputs
         ]
@@ -46,7 +47,8 @@ def attach(out: Tensor, inputs: Sequence[Tensor | None], saved: Sequence[Tensor 
         out.requires_grad = True
         if tape.recording:
             kept = [*inputs, *saved, out] if tape.execution.keeps_all else saved
-            out.node = Node(tape, inputs, [x.storage for x in kept if x is not None], backward)
+            storages = [x.storage for x in kept if x is not None]
+            out.node = Node(tape, inputs, tape.keeper.keep(storages, out) if tape.keeper and storages else storages, backward)
     return out
 
 
@@ -54,10 +56,11 @@ def backward(loss: Tensor) -> None:
     """Runs the backward pass from `loss`, leaving gradients in the leaves."""
     root, loss.node = loss.node, None
     if root is not None:
-        _propagate(root, {root: loss.tape.empty(loss.shape, loss.dtype)})
+        propagate(root, {root: loss.tape.empty(loss.shape, loss.dtype)})
 
 
-def _propagate(root: Node, pending: Pending) -> None:
+def propagate(root: Node, pending: Pending) -> None:
+    """Runs all nodes behind `root`, whose gradient is pending."""
     waiting = _dependencies(root)
     ready: list[tuple[int, Node]] = [(-root.sequence, root)]
     while ready:
@@ -82,7 +85,7 @@ def _run(node: Node, pending: Pending) -> tuple[list[Node | Tensor | None], list
     gradients: list[Tensor | None] = [None] * len(node.edges)
     if node in pending and node.backward is not None:
         tape = pending[node].tape
-        tape.reading = node.saved
+        tape.reading = node.saved() if callable(node.saved) else node.saved
         gradients = list(node.backward(pending.pop(node)))
         tape.reading = ()
     edges = node.edges
@@ -137,69 +140,6 @@ def _update(gradient: Tensor) -> None:
     del temporaries
 
 
-def checkpoint(function: Callable[..., Tensor], x: Tensor, *others: object) -> Tensor:
-    """Activation checkpointing: keeps only the inputs of `function` and runs it again in the backward pass.
-
-    Gradients go to `x` and to those of the other arguments that are tensors with a gradient.
-    Source: torch.utils.checkpoint, non-reentrant, the default of Hugging Face transformers.
-    """
-    tape = x.written().tape
-    if not tape.recording:
-        return function(x, *others)
-    tape.recording = False
-    out = function(x, *others)
-    tape.recording = True
-    arguments: list[object] = [x, *others]
-    places = [i for i, given in enumerate(arguments) if isinstance(given, Tensor) and (given is x or given.requires_grad)]
-    inputs = [given for given in arguments if isinstance(given, Tensor) and (given is x or given.requires_grad)]
-    kept = [(given.detach(), given.requires_grad) for given in inputs]
-    for place in places:
-        arguments[place] = None
-
-    def recompute(gradient: Tensor) -> Gradients:
-        leaves = _leaves(kept)
-        tape.reading = ()
-        tape.record.enter(Phase.RECOMPUTE)
-        root = _call(function, arguments, places, leaves).node
-        tape.casts.clear()  # autocast is left at the end of the recomputation
-        tape.record.enter(Phase.BACKWARD)
-        for leaf in leaves:
-            leaf.storage = None
-        if root is None:
-            return [None] * len(leaves)
-        pending: Pending = {root: gradient}
-        del gradient  # the caller holds no other reference: it is dropped once consumed, as in the engine
-        _propagate(root, pending)
-        return [_taken_gradient(leaf) for leaf in leaves]
-
-    if out.requires_grad:
-        out.node = Node(tape, inputs, [given.storage for given in inputs], recompute)
-    return out
-
-
-def _leaves(kept: list[tuple[Tensor, bool]]) -> list[Tensor]:
-    """Leaves in place of the kept inputs, which are let go."""
-    leaves = [kept_input for kept_input, _ in kept]
-    for leaf, (_, requires_grad) in zip(leaves, kept, strict=True):
-        leaf.requires_grad = requires_grad
-    kept.clear()
-    return leaves
-
-
-def _call(function: Callable[..., Tensor], arguments: list[object], places: list[int], leaves: list[Tensor]) -> Tensor:
-    given = list(arguments)
-    for place, leaf in zip(places, leaves, strict=True):
-        given[place] = leaf
-    return function(*given)
-
-
-def _taken_gradient(leaf: Tensor) -> Tensor | None:
-    gradient, leaf.grad = leaf.grad, None
-    if gradient is not None and gradient.storage is not None:
-        gradient.storage.becomes(Category.TEMPORARIES)
-    return gradient
-
-
 class BlockBoundary:
     """Marks the start and the end of a block that stands for `times` equal ones, in the forward and in the backward record."""
 
@@ -235,4 +175,4 @@ def elementwise_work(tape: Tape, *metas: Meta | Tensor) -> None:
     tape.record.charge("elementwise", last.dtype, last.bytes // last.dtype.bytes, sum(meta.bytes for meta in metas))
 
 
-__all__ = ["BlockBoundary", "Gradients", "Shape", "attach", "backward", "checkpoint", "elementwise_work", "needs_grad"]
+__all__ = ["BlockBoundary", "Gradients", "Node", "Saved", "Shape", "attach", "backward", "elementwise_work", "needs_grad", "propagate"]

@@ -3,7 +3,8 @@
 from collections.abc import Callable, Iterator, Sequence
 
 from app.tape import operators as op
-from app.tape.autograd import BlockBoundary, checkpoint
+from app.tape.autograd import BlockBoundary
+from app.tape.checkpointing import checkpoint
 from app.tape.tensor import Parameter, Tensor
 
 

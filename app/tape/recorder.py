@@ -100,6 +100,7 @@ class Recorder:
     segments: list[_Segment] = field(default_factory=list)
     open_segment: _Segment | None = None
     work: dict[WorkKey, Work] = field(default_factory=lambda: defaultdict(Work))
+    latest: tuple[Work, int, int, int] | None = None  # what was charged last
 
     def enter(self, phase: Phase) -> None:
         """From here on events belong to `phase`."""
@@ -134,6 +135,20 @@ class Recorder:
         work.calls += times
         work.flops += flops * times
         work.bytes_moved += bytes_moved * times
+        self.latest = (work, times, flops, bytes_moved)
+
+    def take_back(self, count: int) -> None:
+        """The latest operator does not run after all: its work, and its result of `count` bytes, are taken out of the record."""
+        for position in range(len(self.deltas) - 1, -1, -1):
+            if self.deltas[position] == count:
+                self.deltas[position] = 0
+                break
+        if self.latest is not None:
+            work, times, flops, bytes_moved = self.latest
+            work.calls -= times
+            work.flops -= flops * times
+            work.bytes_moved -= bytes_moved * times
+            self.latest = None
 
     def moments(self) -> list[Moment]:
         """Every local maximum of live memory, replayed with each segment standing for all its repetitions.

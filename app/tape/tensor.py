@@ -4,9 +4,9 @@ A storage counts itself in when it is made and out when Python drops its last ho
 saved tensors of the autograd graph, gradients. Lifetimes therefore come out as they do in eager PyTorch, without a separate analysis.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from math import prod
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 from app.tape.dtypes import FP32, DType
 from app.tape.frameworks import EAGER_PYTORCH, ExecutionRule
@@ -41,6 +41,11 @@ class Storage:
     def __del__(self) -> None:
         inside = self.record.open_segment is not None
         self.record.allocated(-self.bytes * (1 if inside else self.times), self.category)
+
+    def take_back(self) -> None:
+        """As if the operator that made it had not run."""
+        self.record.take_back(self.bytes * self.times)
+        self.bytes = 0
 
     def becomes(self, category: Category) -> None:
         """The same bytes are now held for another purpose (a temporary that becomes a gradient)."""
@@ -97,13 +102,21 @@ class Deferred(Storage):
         return all(source.sources is None or source.in_place for source in self.sources if isinstance(source, Deferred))
 
 
+class Keeper(Protocol):
+    """Decides what a node holds of the storages that its operator saves."""
+
+    def keep(self, saved: Sequence[Storage | None], out: "Tensor") -> "Sequence[Storage | None] | Callable[[], Sequence[Storage | None]]":
+        """What the node behind `out` holds: the storages, or the way to get at them later."""
+
+
 class Tape:
     """One run: the record, the autocast type and its cache of weight casts, whether autograd records, and the rule of the framework.
 
-    `reading` holds the saved tensors of the operator that is gone back through. `updating`: weights are updated during the backward pass.
+    `reading` holds the saved tensors of the operator that is gone back through; `keeper` says what nodes hold instead of what their
+    operators save, in a checkpointed function. `updating`: weights are updated during the backward pass.
     """
 
-    __slots__ = ("autocast", "casts", "execution", "reading", "record", "recording", "sequence", "training", "updating")
+    __slots__ = ("autocast", "casts", "execution", "keeper", "reading", "record", "recording", "sequence", "training", "updating")
 
     def __init__(
         self,
@@ -117,6 +130,7 @@ class Tape:
         self.autocast = autocast
         self.execution = execution
         self.reading: Sequence[Storage | None] = ()
+        self.keeper: Keeper | None = None
         self.updating = False
         self.casts: dict[int, Tensor] = {}
         self.training = training

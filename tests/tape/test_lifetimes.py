@@ -1,7 +1,8 @@
 """The tape on networks small enough to count by hand."""
 
 from app.tape import operators as op
-from app.tape.autograd import backward, checkpoint
+from app.tape.autograd import backward
+from app.tape.checkpointing import checkpoint
 from app.tape.dtypes import BF16, FP32, INT64
 from app.tape.modules import Linear, Module
 from app.tape.recorder import Category, Phase

@@ -53,5 +53,7 @@ def raise_to_fp32(x: Tensor) -> Tensor:
 def autocast_disabled(tape: Tape) -> Iterator[None]:
     """No casts for the operators within, as inside every operator that autocast itself casts for."""
     enabled, tape.autocast = tape.autocast, None
-    yield
-    tape.autocast = enabled
+    try:
+        yield
+    finally:
+        tape.autocast = enabled
