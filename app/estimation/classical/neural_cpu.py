@@ -4,6 +4,7 @@ Hyper-parameters: `hidden` or `channels` (3 x 3 convolutions, each followed by a
 `optimizer`, `feed` ("numpy" or "tfdata"), `steps` where fewer than an epoch are run, `shuffle_buffer`.
 """
 
+import math
 from dataclasses import dataclass
 from itertools import pairwise
 
@@ -24,11 +25,11 @@ SAMPLER_BYTES = 48  # torch/utils/data/sampler.py: randperm(n) and .tolist(), 8 
 TORCH_RUNTIME_BYTES = 80 * MB  # autograd, oneDNN and OpenMP, after the first step
 WORKER_BYTES = 15 * MB  # what a forked worker does not share
 PREFETCHED = 2
-MLP_ACTIVATIONS = 4.3  # activations and their gradients in multiples of the hidden units; four cases
+MLP_ACTIVATIONS, MLP_LARGE_ACTIVATIONS = 4.3, 3.3  # activations and gradients over hidden units: blocks below and above HEAP_LIMIT
 LARGEST_COPIES = 2.5  # gradients and reordered copies of the largest activation; six cases
 ADAM_TEMPORARIES = 2  # of the largest weight, torch/optim/adam.py, single-tensor step on the processor
 HEAP_LIMIT = 32 * MIB  # glibc returns larger blocks at once; smaller ones stay with the process
-PAGES_PER_ROW, HUGE_PAGE = 64 * KIB, 2 * MIB  # fault-around of mapped files; a huge page where the page cache holds one
+HUGE_PAGE, FAULT_AROUND = 2 * MIB, 64 * KIB  # what one access to a mapped file maps: Linux 6.18 with large folios, older systems
 
 KERAS_RUNTIME_BYTES, TFDATA_RUNTIME_BYTES = 40 * MB, 65 * MB
 KERAS_WEIGHT_COPIES = 4.1  # weights, gradients, initial values and variables of the traced step, beside the optimizer states
@@ -134,40 +135,43 @@ def torch_network(task: Task) -> Plan:
 
 def _torch_activations(task: Task, layers: Layers, batch: int) -> tuple[Term, ...]:
     """The backward pass, or the optimizer step; freed blocks below 32 MiB stay with the process during the step."""
+    held = layers.largest * batch * FLOAT_BYTES < HEAP_LIMIT
     if layers.pooled:
         values = layers.kept + layers.pooled + layers.pooled * POOL_INDEX_BYTES / FLOAT_BYTES + LARGEST_COPIES * layers.largest
     else:
-        values = MLP_ACTIVATIONS * layers.kept
+        values = (MLP_ACTIVATIONS if held else MLP_LARGE_ACTIVATIONS) * layers.kept
     backward = product(
         "activations", "Activations, maxima with indices, gradients", f"{TORCH}, autograd", samples=batch, values=values, bytes=FLOAT_BYTES
     )
-    copies = ADAM_TEMPORARIES if _states(task) == ADAM_STATES else 0
     step = product(
         "step_temporaries",
         "Temporaries of the optimizer step",
         f"{TORCH}, torch/optim/adam.py",
-        copies=copies,
+        copies=ADAM_TEMPORARIES if _states(task) == ADAM_STATES else 0,
         largest_weight=layers.largest_weight,
         bytes=FLOAT_BYTES,
     )
-    held = layers.largest * batch * FLOAT_BYTES < HEAP_LIMIT
     return fullest((backward,), present(step, backward if held else None))
 
 
-def _mapped_pages(task: Task, batch: int, around: int = PAGES_PER_ROW) -> Term | None:
-    """Pages that `steps` batches of single rows bring in; a whole epoch touches them all."""
+def _mapped_pages(task: Task, batch: int, page: int = HUGE_PAGE) -> Term | None:
+    """Pages that `steps` batches of single rows bring in: of N pages 1 - e^(-rows/N) are met by chance; an epoch meets them all."""
     if task.workload.container != "memmap":
         return None
     table = task.cells * task.item_bytes
-    touched = task.count("steps", 1) * batch * around if task.value("steps") else table
-    return product("mapped_pages", "Mapped pages of the file; reclaimable", "Linux fault-around", bytes=min(table, touched))
+    rows = task.count("steps", 1) * batch if task.value("steps") else task.rows
+    met = 1 - math.exp(-min(rows * page / table, 700))
+    return product(
+        "mapped_pages", "Mapped pages of the file; reclaimable", f"{TORCH}, numpy.memmap; measured", share_met=met, file_bytes=table
+    )
 
 
 def _mapping_spread(task: Task, batch: int) -> dict[str, Spread]:
-    usual, most = _mapped_pages(task, batch), _mapped_pages(task, batch, HUGE_PAGE)
-    if usual is None or most is None:
+    usual, least = _mapped_pages(task, batch), _mapped_pages(task, batch, FAULT_AROUND)
+    if usual is None or least is None:
         return {}
-    return {"mapped_pages": Spread(0.5, most.bytes / usual.bytes, "a touched row brings in 64 KiB of its file or a huge page of 2 MiB")}
+    why = "a touched row brings in a huge page of its file, or only 64 KiB where the page cache holds small pages"
+    return {"mapped_pages": Spread(least.bytes / usual.bytes, 1.1, why)}
 
 
 def keras_network(task: Task) -> Plan:
