@@ -76,7 +76,10 @@ def advise(request: AdviceRequest, catalogue: Catalogue, *, today: date, estimat
 
     Raises InvalidInput naming the field of the workload or of the limits that is wrong.
     """
-    job = Remembered(estimator(request.workload))
+    try:
+        job = Remembered(estimator(request.workload))
+    except InvalidInput as wrong:
+        raise wrong.under("workload") from None
     found = recommend(job, request.limits, catalogue)
     cheapest = found.ladder[0].machine if found.ladder else None
     return Advice(

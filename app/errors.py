@@ -29,6 +29,10 @@ class InvalidInput(RigwiseError):
         self.errors: tuple[FieldError, ...] = (FieldError(path=path, message=errors),) if isinstance(errors, str) else tuple(errors)
         super().__init__("; ".join(f"{e.path}: {e.message}" if e.path else e.message for e in self.errors))
 
+    def under(self, part: str) -> "InvalidInput":
+        """The same complaint about a document of which this one is the named part."""
+        return InvalidInput([FieldError(path=f"{part}.{e.path}" if e.path else part, message=e.message) for e in self.errors])
+
 
 class NotFound(RigwiseError):
     """There is nothing at this address or under this name."""
