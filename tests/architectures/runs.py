@@ -15,6 +15,7 @@ from app.workloads.model import ConfigModel
 
 Config = Mapping[str, Any]
 
+SECONDS = 2.0  # of audio
 SHAPE = {
     "vocab_size": 4096, "hidden_size": 256, "num_hidden_layers": 4, "num_attention_heads": 4, "num_key_value_heads": 2,
     "intermediate_size": 512, "max_position_embeddings": 2048,
@@ -75,7 +76,9 @@ IMAGE_MODELS: dict[str, Config] = {
     **dict.fromkeys(("vit", "dinov2"), IMAGES),
     **dict.fromkeys(("clip", "siglip"), TWO_ENCODERS),
 }
-ALL: dict[str, Config] = {**DECODERS, **ENCODERS, **ENCODER_DECODERS, **IMAGE_MODELS}
+WAVEFORM = {**SHAPE, "conv_dim": [64] * 7}
+SPEECH: dict[str, Config] = dict.fromkeys(("wav2vec2", "hubert"), WAVEFORM)
+ALL: dict[str, Config] = {**DECODERS, **ENCODERS, **ENCODER_DECODERS, **IMAGE_MODELS, **SPEECH}
 
 
 def built(kind: str, *, changes: Config | None = None, **options: Any) -> Network:
@@ -93,13 +96,13 @@ def decoder(kind: str, *, changes: Config | None = None, **options: Any) -> Lang
 
 def trained(network: Network, *, batch: int = 2, sequence: int = 128, target: int = 32, precision: str = "fp32") -> Trace:
     """One traced training step."""
-    inputs = Inputs(batch=batch, sequence=sequence, target=target, audio_seconds=30.0)
+    inputs = Inputs(batch=batch, sequence=sequence, target=target, audio_seconds=SECONDS)
     return trace_training(network, lambda tape: network.loss(tape, inputs), TrainingRun(precision=precision), network.vocabulary)
 
 
 def run_forward(network: Network, *, batch: int = 2, sequence: int = 128, dtype: DType = BF16) -> Trace:
     """One traced forward pass without gradients."""
-    inputs = Inputs(batch=batch, sequence=sequence, target=32, audio_seconds=30.0)
+    inputs = Inputs(batch=batch, sequence=sequence, target=32, audio_seconds=SECONDS)
     return trace_forward(network, lambda tape: network.forward(tape, inputs), dtype, network.vocabulary)
 
 

@@ -38,6 +38,11 @@ def items(config: Mapping[str, Any], name: str) -> list[Any]:
     return list(value)
 
 
+def integers(config: Mapping[str, Any], name: str, default: tuple[int, ...]) -> tuple[int, ...]:
+    """A list of whole numbers from 1, `default` where it is absent or empty."""
+    return tuple(integer({name: value}, name) for value in items(config, name)) or default
+
+
 def architecture(config: Mapping[str, Any]) -> str:
     """The class that the configuration is of, the first of `architectures`; empty where none is named."""
     return next((str(name) for name in items(config, "architectures")), "")

@@ -4,7 +4,17 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from app.architectures.network import Network, Options
-from app.architectures.readers import encoder_decoders, encoders, gpt, image_encoders, llama, mixtures, parallel_decoders, vision_language
+from app.architectures.readers import (
+    encoder_decoders,
+    encoders,
+    gpt,
+    image_encoders,
+    llama,
+    mixtures,
+    parallel_decoders,
+    speech_encoders,
+    vision_language,
+)
 
 Config = Mapping[str, Any]
 Builder = Callable[[Config, Options], Network]
@@ -32,6 +42,7 @@ BUILDERS: dict[str, Builder] = {
     "gpt_neo": gpt.gpt_neo,
     "gpt_neox": gpt.gpt_neox,
     "gptj": parallel_decoders.gptj,
+    "hubert": speech_encoders.hubert,
     "llama": llama.llama,
     "llava": vision_language.llava,
     "mbart": encoder_decoders.mbart,
@@ -56,6 +67,7 @@ BUILDERS: dict[str, Builder] = {
     "stablelm": parallel_decoders.stablelm,
     "t5": encoder_decoders.t5,
     "vit": image_encoders.vit,
+    "wav2vec2": speech_encoders.wav2vec2,
     "whisper": encoder_decoders.whisper,
     "xlm-roberta": encoders.roberta,
 }

@@ -46,6 +46,29 @@ def _nll(log_probabilities: Tensor, labels: Tensor) -> Tensor:
     return attach(out, [log_probabilities], [log_probabilities, labels, weight], backward)
 
 
+def ctc_loss(logits: Tensor, length: int) -> Tensor:
+    """Connectionist temporal classification of [batch, frames, classes] for transcripts of `length` characters, in fp32.
+
+    Keeps the log-probabilities and the likelihood of each beginning of an alignment; backward adds that of each end.
+    Source: aten/src/ATen/native/cuda/LossCTC.cu, PyTorch 2.13.
+    """
+    log_probabilities = _log_softmax(cast(logits, FP32))
+    tape, meta = logits.tape, log_probabilities.meta
+    batch, frames, _ = logits.shape
+    beginnings = tape.empty((batch, frames, 2 * length + 1), FP32)
+    out = tape.empty((), FP32)
+    elementwise_work(tape, meta, beginnings)
+
+    def backward(gradient: Tensor) -> Gradients:
+        ends = tape.like(beginnings_meta)
+        wanted = tape.like(meta)
+        del ends
+        return (wanted,)
+
+    beginnings_meta = beginnings.meta
+    return attach(out, [log_probabilities], [log_probabilities, beginnings], backward)
+
+
 def fused_linear_cross_entropy(x: Tensor, weight: Tensor, labels: Tensor) -> Tensor:
     """Head and cross-entropy in one operator that works in chunks of rows and computes the gradients in the forward pass.
 
