@@ -5,20 +5,10 @@ downsampling.py): divisions by 1 are made, and cost what any division costs.
 """
 
 from app.tape import operators as op
-from app.tape.convolutions import Conv2d
+from app.tape.convolutions import Conv2d, GroupNorm
 from app.tape.modules import Linear, Module
 from app.tape.operators import Window
-from app.tape.tensor import Parameter, Tensor
-
-
-class GroupNorm(Module):
-    """Group norm with scale and shift."""
-
-    def __init__(self, groups: int, channels: int) -> None:
-        self.groups, self.weight, self.bias = groups, Parameter(channels), Parameter(channels)
-
-    def __call__(self, x: Tensor) -> Tensor:
-        return op.group_norm(x, self.weight, self.bias, self.groups)
+from app.tape.tensor import Tensor
 
 
 class ResidualBlock(Module):

@@ -12,7 +12,6 @@ from app.architectures.diffusion_parts import (
     Attention,
     Downsample,
     GatedFeedForward,
-    GroupNorm,
     ResidualBlock,
     TimestepEmbedding,
     Upsample,
@@ -21,7 +20,7 @@ from app.architectures.diffusion_parts import (
 from app.architectures.network import Inputs, Options
 from app.tape import operators as op
 from app.tape.checkpointing import checkpoint
-from app.tape.convolutions import Conv2d
+from app.tape.convolutions import Conv2d, GroupNorm
 from app.tape.modules import Blocks, LayerNorm, Linear, Module
 from app.tape.operators import Window
 from app.tape.tensor import Tape, Tensor

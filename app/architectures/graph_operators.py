@@ -11,8 +11,8 @@ from math import prod
 from app.architectures.graph_attributes import Attributes
 from app.architectures.lstm import RecurrentCell
 from app.tape import operators as op
-from app.tape.convolutions import BatchNorm, Conv1d, Conv2d, Conv3d, Convolution, TransposedConv2d
-from app.tape.modules import Embedding, LayerNorm, Linear, Module
+from app.tape.convolutions import BatchNorm, Conv1d, Conv2d, Conv3d, Convolution, GroupNorm, TransposedConv2d
+from app.tape.modules import Embedding, LayerNorm, Linear, Module, RMSNorm
 from app.tape.operators import EagerStyle, Window
 from app.tape.operators.pooling import pooled_length
 from app.tape.tensor import Parameter, Shape, Tensor
@@ -181,6 +181,21 @@ def _layer_norm(attributes: Attributes, shapes: Sequence[Shape]) -> Step:
     if not shapes[0]:
         raise attributes.wrong("from", "its input has no features")
     return LayerNorm(shapes[0][-1], affine=attributes.flag("affine", True))
+
+
+def _rms_norm(attributes: Attributes, shapes: Sequence[Shape]) -> Step:
+    if not shapes[0]:
+        raise attributes.wrong("from", "its input has no features")
+    return RMSNorm(shapes[0][-1])
+
+
+def _group_norm(attributes: Attributes, shapes: Sequence[Shape]) -> Step:
+    if len(shapes[0]) < 2:
+        raise attributes.wrong("from", "its input has no channels")
+    groups = attributes.number("groups", largest=shapes[0][1])
+    if shapes[0][1] % groups:
+        raise attributes.wrong("groups", f"{groups} groups do not divide {shapes[0][1]} channels")
+    return GroupNorm(groups, shapes[0][1])
 
 
 class WithWeight(Module):
@@ -353,6 +368,7 @@ OPERATORS: dict[str, Make] = {
     "copy": _copy,
     "dropout": _dropout,
     "embedding": _embedding,
+    "group_norm": _group_norm,
     "layer_norm": _layer_norm,
     "linear": _linear,
     "matmul": _matmul,
@@ -363,6 +379,7 @@ OPERATORS: dict[str, Make] = {
     "recurrent": _recurrent,
     "reshape": _reshape,
     "resize": _resize,
+    "rms_norm": _rms_norm,
     "softmax": _softmax,
     "transpose": _transpose,
 }

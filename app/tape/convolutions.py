@@ -71,3 +71,13 @@ class BatchNorm(Module):
 
     def __call__(self, x: Tensor) -> Tensor:
         return op.batch_norm(x, self.weight, self.bias)
+
+
+class GroupNorm(Module):
+    """Normalization over groups of channels, with scale and shift."""
+
+    def __init__(self, groups: int, channels: int) -> None:
+        self.groups, self.weight, self.bias = groups, Parameter(channels), Parameter(channels)
+
+    def __call__(self, x: Tensor) -> Tensor:
+        return op.group_norm(x, self.weight, self.bias, self.groups)

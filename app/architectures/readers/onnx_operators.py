@@ -41,9 +41,16 @@ def _pads(conversion: Conversion, shape: Shape, kernel: Sequence[int], stride: S
     return [*small, *large] if auto == "SAME_UPPER" else [*large, *small]
 
 
+def _filters(conversion: Conversion) -> tuple[Shape, list[int]]:
+    """A convolution's weight and the lengths of its kernel, of which there must be one at least."""
+    weight = conversion.weight(1)
+    if len(weight) < 3:
+        raise CannotConvert
+    return weight, list(weight[2:])
+
+
 def _convolution(conversion: Conversion) -> Sequence[int]:
-    weight, shape = conversion.weight(1), conversion.shape()
-    kernel = list(weight[2:])
+    (weight, kernel), shape = _filters(conversion), conversion.shape()
     ones = [1] * len(kernel)
     stride, dilation = conversion.integers("strides", ones), conversion.integers("dilations", ones)
     pads = _pads(conversion, shape, kernel, stride, dilation)
@@ -63,8 +70,8 @@ def _quantized_convolution(conversion: Conversion) -> Sequence[int]:
 
 
 def _transposed_convolution(conversion: Conversion) -> Sequence[int]:
-    weight = conversion.weight(1)
-    kernel, groups = list(weight[2:]), conversion.integer("group", 1)
+    weight, kernel = _filters(conversion)
+    groups = conversion.integer("group", 1)
     ones = [1] * len(kernel)
     pads = conversion.integers("pads", [0] * 2 * len(kernel))
     if len(pads) != 2 * len(kernel):
