@@ -3,6 +3,7 @@
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from app.architectures.language_head import LanguageModel
 from app.architectures.network import Network, Options
 from app.architectures.readers import (
     encoder_decoders,
@@ -15,11 +16,12 @@ from app.architectures.readers import (
     speech_encoders,
     vision_language,
 )
+from app.architectures.readers.decoder_heads import with_named_head
 
 Config = Mapping[str, Any]
 Builder = Callable[[Config, Options], Network]
 
-BUILDERS: dict[str, Builder] = {
+PROGRAMS: dict[str, Builder] = {
     "albert": encoders.albert,
     "bart": encoder_decoders.bart,
     "bert": encoders.bert,
@@ -71,3 +73,16 @@ BUILDERS: dict[str, Builder] = {
     "whisper": encoder_decoders.whisper,
     "xlm-roberta": encoders.roberta,
 }
+
+
+def _headed(program: Builder) -> Builder:
+    """The program, with the head that `architectures` names where it is a decoder with another than the usual one."""
+
+    def build(config: Config, options: Options) -> Network:
+        network = program(config, options)
+        return with_named_head(network, config) if isinstance(network, LanguageModel) else network
+
+    return build
+
+
+BUILDERS: dict[str, Builder] = {kind: _headed(program) for kind, program in PROGRAMS.items()}

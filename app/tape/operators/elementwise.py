@@ -30,27 +30,25 @@ def add(a: Tensor, b: Tensor) -> Tensor:
 
 
 def multiply(a: Tensor, b: Tensor) -> Tensor:
-    """a x b. Each factor is saved for the gradient of the other."""
+    """a x b. Each factor is saved for the gradient of the other. Gradients are made for both before either is summed or cast to the
+    shape and type of its factor, as autograd's engine does it after the operator (engine.cpp, validate_outputs).
+    """
     tape = a.tape
     out = tape.elementwise(_broadcast(a, b), wider(a.dtype, b.dtype), a, b, rowwise=a.shape != b.shape)
     elementwise_work(tape, a, b, out)
     saved = [a if b.requires_grad else None, b if a.requires_grad else None]
     metas = tuple(x.meta if x.requires_grad else None for x in (a, b))
-    out_meta = out.meta
+    out_meta, size = out.meta, out.size
 
     def backward(gradient: Tensor) -> Gradients:
-        return [None if m is None else _reduced(gradient, m, out_meta) for m in metas]
+        found = [None if m is None else tape.elementwise_like(out_meta, gradient) for m in metas]
+        tape.reading = ()  # what a checkpoint has recomputed for this operator is let go here
+        for index, (full, wanted) in enumerate(zip(found, metas, strict=True)):
+            if full is not None and wanted is not None:
+                found[index] = _gradient_like(full, wanted, size)
+        return found
 
     return attach(out, [a, b], saved, backward)
-
-
-def _reduced(gradient: Tensor, wanted: Meta, product: Meta) -> Tensor:
-    """The gradient of one factor: gradient x other factor, then summed and cast to the factor's own shape and type."""
-    tape = gradient.tape
-    full = tape.elementwise_like(product, gradient)
-    if wanted.shape == product.shape and wanted.dtype is product.dtype:
-        return full
-    return _gradient_like(full, wanted, prod(product.shape))
 
 
 def _gradient_like(gradient: Tensor, wanted: Meta, size: int) -> Tensor:
