@@ -7,9 +7,11 @@ from typing import Any
 
 from app.estimation.service import speed_json
 from app.hardware import CloudOffer, Drive, Gpu, Part, Platform, RamKit
+from app.money import Money
 from app.recommendation.advice import Lever
 from app.recommendation.cloud import Rental
 from app.recommendation.machine import Machine, PriceLine
+from app.recommendation.run import Run, rent_of, run_of
 
 # The facts of a part that readers of an answer need beside its id, name and vendor.
 PART_FACTS: Mapping[type[Part], Sequence[str]] = {
@@ -30,8 +32,8 @@ def part_json(part: Part) -> dict[str, Any]:
     return {"id": part.id, "name": part.name, "vendor": part.vendor, **facts}
 
 
-def machine_json(machine: Machine, today: date) -> dict[str, Any]:
-    """A machine with its bill; prices carry their age in days on `today`."""
+def machine_json(machine: Machine, today: date, price_of_mwh: Money | None = None) -> dict[str, Any]:
+    """A machine with its bill and what a whole run takes there; prices carry their age in days on `today`."""
     return {
         "id": machine.id,
         "platform": part_json(machine.platform),
@@ -45,8 +47,16 @@ def machine_json(machine: Machine, today: date) -> dict[str, Any]:
         "ram_bytes": machine.ram_bytes,
         "speed": speed_json(machine.placement.speed),
         "power_watts": machine.power_w,
+        "run": _run_json(run_of(machine.placement.speed, machine.power_w, price_of_mwh)),
         "findings": [finding.to_json() for finding in machine.findings],
     }
+
+
+def _run_json(run: Run | None) -> dict[str, Any] | None:
+    if run is None:
+        return None
+    cost = run.electricity.to_json() if run.electricity else None
+    return {"hours": run.hours, "energy_kwh": run.energy_kwh, "electricity": cost}
 
 
 def _gpus_json(machine: Machine) -> dict[str, Any] | None:
@@ -89,11 +99,13 @@ def lever_json(lever: Lever) -> dict[str, Any]:
 
 
 def rental_json(rental: Rental, today: date) -> dict[str, Any]:
-    """An offer to rent, with the hours after which the machine that it is compared with would have cost as much."""
+    """An offer to rent, what a whole run costs there, and the hours after which the machine compared with would have cost as much."""
+    rent = rent_of(rental.placement.speed, rental.hourly)
     return {
         "offer": part_json(rental.offer),
         "gpu": part_json(rental.gpu),
         "per_hour": rental.hourly.to_json(),
+        "run_cost": rent.to_json() if rent else None,
         "break_even_hours": None if rental.break_even_hours is None else float(rental.break_even_hours),
         "speed": speed_json(rental.placement.speed),
         "observed_on": rental.price.observed_on.isoformat(),

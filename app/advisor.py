@@ -12,12 +12,15 @@ from app.estimation.estimate import Estimate
 from app.estimation.job import Job
 from app.estimation.service import prepare
 from app.hardware import Catalogue, Gpu
+from app.money import Money
 from app.placement import Placement, Unplaceable
 from app.recommendation.advice import Change, Lever, Recommendation
 from app.recommendation.cloud import Rental, rentals
 from app.recommendation.levers import Proposal, levers, minimal
+from app.recommendation.machine import Machine
 from app.recommendation.recommend import recommend
 from app.workloads import AdviceRequest, Workload
+from app.workloads.limits import Limits
 
 Estimator = Callable[[Workload], Job]
 
@@ -32,19 +35,24 @@ class Advice:
     rentals: tuple[Rental, ...]
     catalogue_revision: int
     today: date
+    price_of_mwh: Money | None = None  # of electricity, in the currency of the answer
 
     def to_json(self) -> dict[str, Any]:
         """The advice as the contract spells it; `feasible`, `cloud`, machine ids and the ladder's `build` come on top."""
         found, today = self.recommendation, self.today
+
+        def told(machine: Machine) -> dict[str, Any]:
+            return machine_json(machine, today, self.price_of_mwh)
+
         return {
             "estimate": self.estimate.to_json(),
             "catalogue_revision": self.catalogue_revision,
-            "picks": [{"role": pick.role, "machine": machine_json(pick.machine, today)} for pick in found.picks],
-            "frontier": [machine_json(machine, today) for machine in found.frontier],
-            "near_misses": [{"machine": machine_json(miss.machine, today), "reason": miss.reason} for miss in found.near_misses],
+            "picks": [{"role": pick.role, "machine": told(pick.machine)} for pick in found.picks],
+            "frontier": [told(machine) for machine in found.frontier],
+            "near_misses": [{"machine": told(miss.machine), "reason": miss.reason} for miss in found.near_misses],
             "levers": [lever_json(lever) for lever in self.levers],
             "ladder": [
-                {"budget": step.budget.to_json(), "machine": step.machine.id, "build": machine_json(step.machine, today)}
+                {"budget": step.budget.to_json(), "machine": step.machine.id, "build": told(step.machine)}
                 for step in found.ladder
             ],
             "cloud": [rental_json(rental, today) for rental in self.rentals],
@@ -86,8 +94,12 @@ def advise(request: AdviceRequest, catalogue: Catalogue, *, today: date, estimat
         estimate=job.estimate, recommendation=found,
         levers=_levers(job, request, catalogue, estimator, in_reach=bool(found.picks)),
         rentals=rentals(job, request.limits, catalogue, cheapest),
-        catalogue_revision=catalogue.revision, today=today,
+        catalogue_revision=catalogue.revision, today=today, price_of_mwh=_price_of_mwh(request.limits, catalogue),
     )  # fmt: skip
+
+
+def _price_of_mwh(limits: Limits, catalogue: Catalogue) -> Money | None:
+    return catalogue.rates.convert(limits.electricity.mwh, limits.answer_currency) if limits.electricity else None
 
 
 def _levers(job: Remembered, request: AdviceRequest, catalogue: Catalogue, estimator: Estimator, *, in_reach: bool) -> tuple[Lever, ...]:

@@ -45,6 +45,7 @@ class Speed:
     samples_or_tokens_per_second: float | None = None
     step_seconds: float | None = None
     epoch_seconds: float | None = None
+    run_seconds: float | None = None  # all epochs
     interval_factor: float = 1.0  # the likely range is [rate / factor, rate x factor]
     basis: str = "model"
     bottleneck: str = ""  # compute, memory bandwidth, disk, interconnect, fixed overhead

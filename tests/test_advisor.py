@@ -160,3 +160,37 @@ def test_an_unknown_currency_is_named_by_its_field() -> None:
     with pytest.raises(InvalidInput) as refused:
         document(CHAT, currency="XAU")
     assert refused.value.errors[0].path == "limits.currency"
+
+
+def test_a_run_of_known_length_is_told_in_hours_energy_and_money() -> None:
+    job = {**TUNING, "data": {"samples": 100_000, "epochs": 3}}
+    machine = document(job, electricity={"amount": "0.30", "currency": "USD"})["picks"][0]["machine"]
+    run, speed = machine["run"], machine["speed"]
+    assert run["hours"] == pytest.approx(3 * speed["epoch_seconds"] / 3600)
+    assert run["hours"] == pytest.approx(3 * 100_000 * 1024 / speed["samples_or_tokens_per_second"] / 3600)
+    assert run["energy_kwh"] == pytest.approx(run["hours"] * machine["power_watts"] / 1000)
+    assert float(run["electricity"]["amount"]) == pytest.approx(0.3 * run["energy_kwh"], abs=0.005)
+
+
+def test_electricity_is_told_in_the_currency_of_the_answer() -> None:
+    job = {**TUNING, "data": {"samples": 100_000}}
+    prices = [
+        document(job, currency=currency, electricity={"amount": "0.30", "currency": "USD"})["picks"][0]["machine"]["run"]["electricity"]
+        for currency in ("USD", "GBP")
+    ]
+    rate = SHOP.rates.rate("GBP") / SHOP.rates.rate("USD")
+    assert [price["currency"] for price in prices] == ["USD", "GBP"]
+    assert float(prices[1]["amount"]) == pytest.approx(float(prices[0]["amount"]) * float(rate), rel=0.01, abs=0.01)
+
+
+def test_energy_is_told_without_a_price_and_no_run_without_a_length() -> None:
+    assert document({**TUNING, "data": {"samples": 1000}})["picks"][0]["machine"]["run"]["electricity"] is None
+    assert document(TUNING)["picks"][0]["machine"]["run"] is None
+    assert document(CHAT)["picks"][0]["machine"]["run"] is None
+
+
+def test_renting_the_same_run_costs_its_hours() -> None:
+    rental = document({**TUNING, "precision": "bf16", "data": {"samples": 100_000}})["cloud"][0]
+    hours = 100_000 * 1024 / rental["speed"]["samples_or_tokens_per_second"] / 3600
+    assert float(rental["run_cost"]["amount"]) == pytest.approx(hours * float(rental["per_hour"]["amount"]), abs=0.01)
+    assert document({**TUNING, "precision": "bf16"})["cloud"][0]["run_cost"] is None

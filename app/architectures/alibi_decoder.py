@@ -1,4 +1,4 @@
-"""Decoders that bias scores by distance (ALiBi) and always write their attention out: BLOOM and MPT.
+"""Decoders that bias scores by distance (ALiBi) and write their attention out: BLOOM, and MPT unless FlashAttention was asked for.
 
 Source: modeling_bloom.py, modeling_mpt.py (transformers 5.23).
 """
@@ -6,7 +6,7 @@ Source: modeling_bloom.py, modeling_mpt.py (transformers 5.23).
 from dataclasses import dataclass
 from typing import ClassVar
 
-from app.architectures.attention import Attended, PreviousWeights, causal_mask
+from app.architectures.attention import Attend, Attended, PreviousWeights, causal_mask
 from app.architectures.cache import CacheLayer, KvCache
 from app.architectures.decoder import heads_of
 from app.architectures.language_head import LanguageModel
@@ -50,8 +50,10 @@ class BloomAttention(Module):
         query, key, value = (heads_of(op.part(fused, *x.shape), self.spec.head_size) for _ in range(3))
         if cache is not None:
             key, value = cache.update(self.layer, key, value)
-        query, key, value = op.contiguous(query), op.contiguous(key).transpose(-1, -2), op.contiguous(value)
-        scores = op.matmul(query, key)
+        else:
+            key, value = op.contiguous(key), op.contiguous(value)  # what comes out of a cache lies heads first already
+        query = op.contiguous(query)
+        scores = op.matmul(query, key.transpose(-1, -2))
         masked = scores if mask is None else op.add(scores, mask)  # the scores live on beside it
         weights = op.cast(op.softmax(masked, dtype_fp32=True), query.dtype)
         weights = op.dropout(weights, self.spec.attention_dropout)
@@ -133,10 +135,13 @@ class Bloom(AlibiDecoder):
 
 
 class MptAttention(Module):
-    """Attention from one projection; distance bias, a boolean mask and an fp32 softmax."""
+    """Attention from one projection; distance bias, a boolean mask and an fp32 softmax.
 
-    def __init__(self, spec: AlibiSpec, layer: int) -> None:
-        self.spec, self.layer = spec, layer
+    Its makers train it with fused kernels that know the bias (llm-foundry; flash_attn's `alibi_slopes`).
+    """
+
+    def __init__(self, spec: AlibiSpec, layer: int, *, fused: bool) -> None:
+        self.spec, self.layer, self.fused = spec, layer, fused
         self.Wqkv = Linear(spec.hidden, 3 * spec.hidden, bias=False)
         self.out_proj = Linear(spec.hidden, spec.hidden, bias=False)
 
@@ -145,6 +150,9 @@ class MptAttention(Module):
         query, key, value = (heads_of(third, self.spec.head_size) for third in fused)
         if cache is not None:
             key, value = cache.update(self.layer, key, value)
+        if self.fused:
+            out, _ = Attend(dropout=self.spec.dropout)(query, key, value, None)
+            return self.out_proj(out.flatten(2)), None
         scores = op.attention_scores(query, key)
         scores = op.add(scores, Tensor(bias.tape, (self.spec.heads, 1, scores.shape[-1]), bias.dtype, bias.storage))
         scores = op.where(mask, scores)
@@ -156,10 +164,10 @@ class MptAttention(Module):
 class MptBlock(Module):
     """Attention, then feed-forward, each on the normed stream; nothing has a bias."""
 
-    def __init__(self, spec: AlibiSpec, layer: int) -> None:
+    def __init__(self, spec: AlibiSpec, layer: int, *, fused: bool) -> None:
         self.dropout = spec.dropout
         self.norm_1 = LayerNorm(spec.hidden, bias=False)
-        self.attn = MptAttention(spec, layer)
+        self.attn = MptAttention(spec, layer, fused=fused)
         self.norm_2 = LayerNorm(spec.hidden, bias=False)
         self.up_proj = Linear(spec.hidden, spec.feed_forward, bias=False)
         self.down_proj = Linear(spec.feed_forward, spec.hidden, bias=False)
@@ -184,7 +192,7 @@ class Mpt(AlibiDecoder):
 
     def block(self, layer: int) -> Module:
         """One block."""
-        return MptBlock(self.spec, layer)
+        return MptBlock(self.spec, layer, fused=self.options.attention == "flash")
 
     def hidden_states(self, tape: Tape, inputs: Inputs, cache: KvCache | None = None) -> Tensor:
         """The normed output of the last block, [batch, length, hidden]."""

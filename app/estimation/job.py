@@ -35,9 +35,9 @@ class Job:
         """Cold storage."""
         return self.estimate.storage.hdd_bytes
 
-    def speed_of(self, placement: Placement | Unplaceable) -> Speed:
-        """The speed of a placement, empty where there is none."""
-        return placement.speed if isinstance(placement, Placement) else Speed()
+    def speed(self, gpu: Gpu, spread: Sharding) -> Speed:
+        """How fast it runs on GPUs when spread like this, whether or not it fits there."""
+        raise NotImplementedError
 
 
 class Need(NamedTuple):

@@ -8,7 +8,7 @@ from app.estimation.inference_job import InferenceJob
 from app.estimation.job import Job
 from app.estimation.training_job import TrainingJob
 from app.hardware import Gpu
-from app.placement import Speed
+from app.placement import Placement, Speed
 from app.workloads import ClassicalWorkload, InferenceWorkload, TrainingWorkload, Workload, parse_workload
 
 
@@ -40,7 +40,8 @@ def speed_on(document: object, gpu: Gpu, quantity: int) -> dict[str, Any]:
     """The estimate with the speed on this many of one GPU, whether or not the job fits there."""
     job = prepare(parse_workload(document))
     placement = job.place(gpu, quantity)
-    return {**job.estimate.to_json(), "speed": speed_json(job.speed_of(placement))}
+    speed = job.speed(gpu, placement.sharding) if isinstance(placement, Placement) else Speed()
+    return {**job.estimate.to_json(), "speed": speed_json(speed)}
 
 
 def speed_json(speed: Speed) -> dict[str, Any]:
@@ -53,6 +54,7 @@ def speed_json(speed: Speed) -> dict[str, Any]:
         "samples_or_tokens_per_second": speed.samples_or_tokens_per_second,
         "step_seconds": speed.step_seconds,
         "epoch_seconds": speed.epoch_seconds,
+        "run_seconds": speed.run_seconds,
         "interval": {"low": rate / speed.interval_factor, "high": rate * speed.interval_factor, "basis": speed.basis} if rate else None,
         "bottleneck": speed.bottleneck,
     }

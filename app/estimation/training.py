@@ -55,7 +55,8 @@ class TracedTraining:
         self.inputs: Inputs = training_inputs(workload)
         self.prepared: PreparedNetwork = _prepared(workload)
         self.network = self.prepared.network
-        self.is_text = self.network.family in TEXT_FAMILIES and workload.audio_seconds is None
+        standing_in_for_images = self.prepared.exact_parameters is not None and workload.image_size is not None
+        self.is_text = self.network.family in TEXT_FAMILIES and workload.audio_seconds is None and not standing_in_for_images
         self._steps: dict[Layout, TracedStep] = {}
         self._peaks: dict[Sharding, Peak] = {}
 

@@ -35,6 +35,18 @@ class OwnedPart(Document):
     quantity: Annotated[int, Field(ge=1, le=64)] = 1
 
 
+class ElectricityPrice(Document):
+    """The price of one kilowatt hour."""
+
+    amount: Annotated[Decimal, Field(ge=0, le=1000, max_digits=8, decimal_places=4)]
+    currency: Annotated[str, Field(pattern=r"^[A-Z]{3}$")]
+
+    @property
+    def mwh(self) -> Money:
+        """The price of 1,000 kWh, which needs no fractions of a cent."""
+        return Money.of(self.amount * 1000, self.currency)
+
+
 class Limits(Document):
     """Budget, condition, parts at hand and preferences of one request."""
 
@@ -47,6 +59,7 @@ class Limits(Document):
     max_watts: Annotated[int, Field(ge=1, le=10**6)] | None = None
     form_factors: tuple[Literal["pcie", "sxm", "oam", "system"], ...] = ()
     include_cloud: bool = True
+    electricity: ElectricityPrice | None = None  # without one, a run's energy is told but not its cost
     objective: Objective = "value"
 
     @property

@@ -46,17 +46,20 @@ class _Step:
 
 
 def training_speed(job: TrainingPass, gpu: Gpu, sharding: Sharding) -> Speed:
-    """Speed of training on `sharding.gpus` cards. Rates are totals; `epoch_seconds` is None where the number of samples is not known."""
+    """Speed of training on `sharding.gpus` cards. Rates are totals; `epoch_seconds` and `run_seconds` are None where the number of samples
+    is not known."""
     step = _step(job, gpu, sharding)
     units = job.units * job.accumulation * replicas(sharding)
     arriving = arrival(job.feed, is_text=job.is_text, gpus=sharding.gpus)
     waiting = units / arriving.units_per_second if arriving else 0.0
     step_seconds = max(step.total, waiting)
     rate = units / step_seconds
+    epoch = job.feed.samples / rate if job.feed.samples else None
     return Speed(
         samples_or_tokens_per_second=rate,
         step_seconds=step_seconds,
-        epoch_seconds=job.feed.samples / rate if job.feed.samples else None,
+        epoch_seconds=epoch,
+        run_seconds=epoch * job.feed.epochs if epoch is not None else None,
         interval_factor=interval_factor(gpu, "train"),
         basis=basis(gpu, "train"),
         bottleneck=arriving.cause if arriving and waiting > step.total else step.bottleneck,

@@ -10,13 +10,12 @@ from app.web.charts.tradeoff import Candidate, Tradeoff, tradeoff
 from app.web.contexts.findings import FindingView, finding_views, sentence
 from app.web.contexts.headline import Headline, headline
 from app.web.contexts.job import job_summary, speed_unit
-from app.web.contexts.machine import MachineView, age_of, cheapest_of, gpu_name, machine_view, quantified, speed_of
+from app.web.contexts.machine import HOUR_SECONDS, MachineView, age_of, cheapest_of, gpu_name, machine_view, quantified, speed_of
 from app.web.contexts.needs import LedgerView, NeedView, bar_of, ledgers, needs
 from app.web.contexts.values import Document, money_of, whole
 from app.web.formats import duration, percent
 from app.web.forms.documents import Names
 
-HOUR_SECONDS = 3600
 ROLE_NAMES = {"cheapest": "Cheapest", "value": "Best value", "fastest": "Fastest", "headroom": "Most headroom"}
 LinkTo = Callable[[Sequence[Document]], str]  # from a lever's changes to the address of the form with them made
 
@@ -68,6 +67,7 @@ class RentalView:
     title: str
     provider: str
     per_hour: str
+    run_cost: str  # of the whole run, empty where its length is not known
     break_even: str
     speed: str
     observed_on: str
@@ -196,6 +196,7 @@ def _rental(rental: Document, unit: str) -> RentalView:
         title=quantified(rental["offer"]["gpu_quantity"], gpu_name(rental["gpu"])),
         provider=rental["offer"]["provider"],
         per_hour=str(money_of(rental["per_hour"])),
+        run_cost=whole(money_of(rental["run_cost"])) if rental.get("run_cost") else "",
         break_even=duration(hours * HOUR_SECONDS) if hours else "",
         speed=speed_of(rental["speed"], unit)[1],
         observed_on=rental["observed_on"],

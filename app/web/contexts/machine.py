@@ -13,6 +13,7 @@ from app.web.formats import duration
 
 STALE_DAYS = 30  # a price older than this may have moved
 NOT_CURRENT_DAYS = 90  # and is no longer called current beyond this
+HOUR_SECONDS = 3600
 TIGHT_SHARE = 0.92  # of a GPU's memory, above which little can change
 
 
@@ -183,9 +184,19 @@ def _chips(machine: Document, speed_text: str) -> Iterable[str]:
         yield f"{duration(epoch)} per epoch"
     elif speed.get("step_seconds") and speed.get("samples_or_tokens_per_second"):
         yield f"{duration(speed['step_seconds'])} per step"
+    yield from _run(machine.get("run"))
     yield from _strategy(machine)
     if machine["power_watts"]:
         yield f"{machine['power_watts']:,} W"
+
+
+def _run(run: Document | None) -> Iterable[str]:
+    """The whole run: how long, how much energy, what it costs. Results frozen before these were told have none."""
+    if not run:
+        return
+    yield f"{duration(run['hours'] * HOUR_SECONDS)} in all"
+    cost = f", {money_of(run['electricity'])} of electricity" if run["electricity"] else ""
+    yield f"{run['energy_kwh']:,.3g} kWh{cost}"
 
 
 _DEGREES = (("data", "data parallel"), ("tensor", "tensor parallel"), ("pipeline", "pipeline of"))

@@ -37,6 +37,7 @@ LIMITS_ADVANCED = (
         choices(pcie="PCIe card", sxm="SXM module", oam="OAM module", system="Whole system"),
         codec=NAMES,
     ),
+    typed("electricity", "Electricity, per kWh", "limits.electricity", BUDGET, hint="e.g. £0.30"),
     chosen("cloud", "Compare with renting", "limits.include_cloud", YES_OR_NO, codec=YES_NO),
 )
 
