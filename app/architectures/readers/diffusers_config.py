@@ -3,6 +3,7 @@
 from collections.abc import Collection
 from typing import Any
 
+from app.architectures.autoencoder import Autoencoder, AutoencoderSpec
 from app.architectures.diffusion_transformer import DiffusionTransformer, DitSpec
 from app.architectures.diffusion_unet import DiffusionUNet, DiffusionUNetSpec, Level
 from app.architectures.flux import Flux, FluxSpec
@@ -170,7 +171,26 @@ def _wan(config: Config, options: Options) -> Network:
     return Wan(spec, options)
 
 
+def autoencoder(config: Config, options: Options) -> Autoencoder:
+    """AutoencoderKL."""
+    down = _choices(config, "down_block_types", ("DownEncoderBlock2D",))
+    _choices(config, "up_block_types", ("UpDecoderBlock2D",))
+    spec = AutoencoderSpec(
+        channels=_per_level(config, "block_out_channels", len(down)),
+        residual_blocks=integer(config, "layers_per_block", default=1, largest=MOST_LAYERS),
+        images=integer(config, "in_channels", default=3),
+        latents=integer(config, "latent_channels", default=4),
+        groups=integer(config, "norm_num_groups", default=32),
+        middle_attention=flag(config, "mid_block_add_attention", True),
+        before_latents=flag(config, "use_quant_conv", True),
+        after_latents=flag(config, "use_post_quant_conv", True),
+        image_size=integer(config, "sample_size", default=512),
+    )
+    return Autoencoder(spec, options)
+
+
 BUILDERS: dict[str, Builder] = {
+    "AutoencoderKL": autoencoder,
     "UNet2DConditionModel": _unet,
     "DiTTransformer2DModel": _dit,
     "FluxTransformer2DModel": _flux,
