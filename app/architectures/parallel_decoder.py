@@ -6,7 +6,7 @@ Source: modeling_phi.py, modeling_stablelm.py, modeling_gptj.py, modeling_falcon
 from collections.abc import Callable
 
 from app.architectures.activations import activate
-from app.architectures.attention import Attend, Attended, Masks
+from app.architectures.attention import Attend, Attended, Masks, PreviousWeights
 from app.architectures.cache import KvCache
 from app.architectures.decoder import Attention, DecoderSpec, Layer, heads_of
 from app.architectures.network import Options
@@ -114,27 +114,34 @@ class HeadNorms(Module):
 
 
 class FloatScoreAttention(Attention):
-    """GPT-J's attention, always written out: scores from fp32 copies of queries and keys."""
+    """GPT-J's attention, always written out: scores from fp32 copies of queries and keys; a table of positions in fp32."""
 
-    def __init__(self, spec: DecoderSpec, options: Options, layer: int, positions: int) -> None:
+    def __init__(self, spec: DecoderSpec, options: Options, layer: int, positions: int, held: PreviousWeights) -> None:
         super().__init__(spec, options, layer)
+        self.held = held
         self.embed_positions = Parameter(positions, spec.rotary_size or spec.head_size, buffer=True)
+        self.embed_positions.own_dtype = self.embed_positions.dtype = FP32
 
     def __call__(self, x: Tensor, turns: Turns, masks: Masks, cache: KvCache | None) -> Attended:
         size, turn = self.spec.head_size, turns[self.window]
-        query, key, value = heads_of(self.q_proj(x), size), heads_of(self.k_proj(x), size), heads_of(self.v_proj(x), size)
-        query, key = op.partial_rotary_embedding(query, *turn), op.partial_rotary_embedding(key, *turn)
+        given_query, given_key, value = heads_of(self.q_proj(x), size), heads_of(self.k_proj(x), size), heads_of(self.v_proj(x), size)
+        table = op.repeated(op.expand(self.embed_positions, 1, *self.embed_positions.shape), x.shape[0])
+        query, key = op.partial_rotary_embedding(given_query, *turn), op.partial_rotary_embedding(given_key, *turn)
         if cache is not None:
             key, value = cache.update(self.layer, key, value, self.window)
-        out, weights = self._attended(query, key, value, masks[self.window])
-        return self.o_proj(out.flatten(2)), weights
+        out, weights = self._attended(query, key, value, masks[self.window], laid_out=cache is not None)
+        self.held.hold(weights)
+        out = self.o_proj(out.flatten(2))
+        del given_query, given_key, table  # parts of them live to the end of the call
+        return out, weights
 
-    def _attended(self, query: Tensor, key: Tensor, value: Tensor, mask: Tensor | None) -> Attended:
+    def _attended(self, query: Tensor, key: Tensor, value: Tensor, mask: Tensor | None, *, laid_out: bool) -> Attended:
+        """What comes out of a cache lies heads first already."""
         query, key = op.cast(query, FP32), op.cast(key, FP32)
-        scores = op.attention_scores(query, key)
+        weights = op.attention_scores(query, key, laid_out=laid_out)
         if mask is not None:
-            scores = op.add(scores, mask)
-        weights = op.softmax(scores)
+            weights = op.add(weights, mask)
+        weights = op.softmax(weights)
         weights = op.cast(weights, value.dtype)
         weights = op.dropout(weights, self.spec.attention_dropout)
-        return op.attended_values(weights, value), weights
+        return op.attended_values(weights, value, laid_out=laid_out), weights

@@ -5,6 +5,7 @@ from dataclasses import replace
 from functools import partial
 from typing import Any
 
+from app.architectures.attention import PreviousWeights
 from app.architectures.decoder import Decoder, DecoderSpec, feed_forward_of
 from app.architectures.falcon import Falcon, FalconSpec
 from app.architectures.network import Network, Options
@@ -83,7 +84,8 @@ def gptj(config: Config, options: Options) -> Network:
         always_eager=True,
         norm=LayerNorm,
     )
-    attention = partial(FloatScoreAttention, positions=integer(config, "n_positions", "max_position_embeddings", default=2048))
+    positions = integer(config, "n_positions", "max_position_embeddings", default=2048)
+    attention = partial(FloatScoreAttention, positions=positions, held=PreviousWeights())
     return Decoder(spec, options, lambda spec, options, layer: ParallelBlock(spec, options, layer, attention, PlainFeedForward))
 
 
