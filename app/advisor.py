@@ -1,6 +1,6 @@
 """The main job: from a workload and its limits to the machines, what to change, what to rent and what more money would buy."""
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import date
 from typing import Any
@@ -8,6 +8,7 @@ from typing import Any
 from app.adjustments import changed, changes_for, recipes_for
 from app.advice_document import lever_json, machine_json, rental_json
 from app.errors import InvalidInput
+from app.estimation.capacity import Capacity, capacity
 from app.estimation.estimate import Estimate
 from app.estimation.job import Job
 from app.estimation.service import prepare
@@ -19,10 +20,11 @@ from app.recommendation.cloud import Rental, rentals
 from app.recommendation.levers import Proposal, levers, minimal
 from app.recommendation.machine import Machine
 from app.recommendation.recommend import recommend
-from app.workloads import AdviceRequest, Workload
+from app.workloads import AdviceRequest, InferenceWorkload, Workload
 from app.workloads.limits import Limits
 
 Estimator = Callable[[Workload], Job]
+Cards = tuple[str, int]  # a GPU's id and how many of it
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -35,6 +37,7 @@ class Advice:
     rentals: tuple[Rental, ...]
     catalogue_revision: int
     today: date
+    capacities: Mapping[Cards, Capacity]  # of the picks, for a model that is run
     price_of_mwh: Money | None = None  # of electricity, in the currency of the answer
 
     def to_json(self) -> dict[str, Any]:
@@ -47,7 +50,9 @@ class Advice:
         return {
             "estimate": self.estimate.to_json(),
             "catalogue_revision": self.catalogue_revision,
-            "picks": [{"role": pick.role, "machine": told(pick.machine)} for pick in found.picks],
+            "picks": [
+                {"role": pick.role, "machine": told(pick.machine), "capacity": self._capacity_of(pick.machine)} for pick in found.picks
+            ],
             "frontier": [told(machine) for machine in found.frontier],
             "near_misses": [{"machine": told(miss.machine), "reason": miss.reason} for miss in found.near_misses],
             "levers": [lever_json(lever) for lever in self.levers],
@@ -60,6 +65,10 @@ class Advice:
             "considered": found.considered,
             "findings": [finding.to_json() for finding in found.findings],
         }  # fmt: skip
+
+    def _capacity_of(self, machine: Machine) -> dict[str, Any] | None:
+        found = self.capacities.get((machine.gpu.id, machine.gpu_quantity)) if machine.gpu else None
+        return found.to_json() if found else None
 
 
 class Remembered:
@@ -95,11 +104,20 @@ def advise(request: AdviceRequest, catalogue: Catalogue, *, today: date, estimat
         levers=_levers(job, request, catalogue, estimator, in_reach=bool(found.picks)),
         rentals=rentals(job, request.limits, catalogue, cheapest),
         catalogue_revision=catalogue.revision, today=today, price_of_mwh=_price_of_mwh(request.limits, catalogue),
+        capacities=_capacities(request.workload, found),
     )  # fmt: skip
 
 
 def _price_of_mwh(limits: Limits, catalogue: Catalogue) -> Money | None:
     return catalogue.rates.convert(limits.electricity.mwh, limits.answer_currency) if limits.electricity else None
+
+
+def _capacities(workload: Workload, found: Recommendation) -> dict[Cards, Capacity]:
+    """What else fits on the cards of the picks. Training is left out: each size would have to be traced anew."""
+    if not isinstance(workload, InferenceWorkload) or workload.device != "gpu":
+        return {}
+    cards = {(pick.machine.gpu.id, pick.machine.gpu_quantity): pick.machine.gpu for pick in found.picks if pick.machine.gpu}
+    return {key: capacity(workload, gpu, key[1]) for key, gpu in cards.items()}
 
 
 def _levers(job: Remembered, request: AdviceRequest, catalogue: Catalogue, estimator: Estimator, *, in_reach: bool) -> tuple[Lever, ...]:

@@ -64,6 +64,20 @@ def estimate(
 
 
 @app.command()
+def capacity(
+    gpu: Annotated[str, typer.Option(help="Catalogue id of a GPU.")],
+    file: Document = None,
+    batch: Batch = False,
+    gpus: Annotated[int, typer.Option(min=1, max=65_536, help="How many of that GPU.")] = 1,
+) -> None:
+    """Say how large one workload may be on these cards: context, users, batch, weight format."""
+    from app.estimation.service import capacity_on
+
+    card = _gpu(gpu)
+    _answer(file, batch, lambda document: capacity_on(document, card, gpus))
+
+
+@app.command()
 def advise(file: Document = None, batch: Batch = False) -> None:
     """Advise on machines for one request: {"workload": ..., "limits": ...}."""
     from app.advisor import advise as advise_on

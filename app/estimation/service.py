@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from app.estimation.capacity import capacity
 from app.estimation.classical_job import ClassicalJob
 from app.estimation.estimate import Estimate
 from app.estimation.inference_job import InferenceJob
@@ -42,6 +43,11 @@ def speed_on(document: object, gpu: Gpu, quantity: int) -> dict[str, Any]:
     placement = job.place(gpu, quantity)
     speed = job.speed(gpu, placement.sharding) if isinstance(placement, Placement) else Speed()
     return {**job.estimate.to_json(), "speed": speed_json(speed)}
+
+
+def capacity_on(document: object, gpu: Gpu, quantity: int) -> dict[str, Any]:
+    """How large the workload may be on this many of one GPU, as JSON. Raises InvalidInput naming what is wrong."""
+    return capacity(parse_workload(document), gpu, quantity).to_json()
 
 
 def speed_json(speed: Speed) -> dict[str, Any]:

@@ -22,6 +22,14 @@ class AdviceRequest(Document):
     limits: Limits = Limits()
 
 
+class CapacityRequest(Document):
+    """A workload and the cards whose room for it is wanted."""
+
+    workload: Workload
+    gpu: Annotated[str, Field(min_length=1, max_length=120)]
+    gpus: Annotated[int, Field(ge=1, le=1024)] = 1
+
+
 _WORKLOAD: TypeAdapter[Workload] = TypeAdapter(Workload)
 # Steps of pydantic's error locations that name a union member or a type, not a field of the document.
 _UNION_STEPS = {
@@ -42,6 +50,14 @@ def parse_request(document: object) -> AdviceRequest:
     """The advice request of a decoded JSON document. Raises InvalidInput naming every wrong field."""
     try:
         return AdviceRequest.model_validate(document)
+    except ValidationError as error:
+        raise invalid_document(error, document) from None
+
+
+def parse_capacity_request(document: object) -> CapacityRequest:
+    """The capacity request of a decoded JSON document. Raises InvalidInput naming every wrong field."""
+    try:
+        return CapacityRequest.model_validate(document)
     except ValidationError as error:
         raise invalid_document(error, document) from None
 
@@ -90,5 +106,6 @@ def _sentence(issue: Any) -> str:
 
 
 __all__ = [
-    "AdviceRequest", "ClassicalWorkload", "InferenceWorkload", "Limits", "TrainingWorkload", "Workload", "parse_request", "parse_workload",
+    "AdviceRequest", "CapacityRequest", "ClassicalWorkload", "InferenceWorkload", "Limits", "TrainingWorkload", "Workload",
+    "parse_capacity_request", "parse_request", "parse_workload",
 ]  # fmt: skip

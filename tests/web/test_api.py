@@ -52,6 +52,34 @@ def test_a_wrong_field_is_named_by_its_path(client: TestClient, address: str, do
     assert any(error["path"].startswith(path) and error["message"] for error in problem["errors"])
 
 
+def test_the_capacity_of_a_card_is_the_largest_job_that_fits(client: TestClient) -> None:
+    serving = {"kind": "inference", "model": {"preset": "meta-llama/Llama-3.1-8B"}, "runtime": "vllm", "context_length": 4096}
+    answer = client.post("/api/v1/capacity", json={"workload": serving, "gpu": "rtx-4090"})
+    assert answer.status_code == 200
+    found = answer.json()
+    assert found["fits"]
+    assert found["weight_format"] == "bf16"
+    assert found["concurrent_sequences"] > 1
+    assert found["context_length"] > 4096
+    assert found["batch_size"] is None
+    assert 0 < found["reservation"]["concurrent_sequences"] <= found["concurrent_sequences"]
+
+
+@pytest.mark.parametrize(
+    ("changes", "path"),
+    [
+        ({"gpu": "no-such-card"}, "gpu"),
+        ({"gpus": 0}, "gpus"),
+        ({"workload": {**WORKLOAD, "device": "cpu"}}, "workload.device"),
+        ({"workload": {**WORKLOAD, "model": {"preset": "no-such-model"}}}, "workload.model.preset"),
+    ],
+)
+def test_a_wrong_question_about_capacity_is_refused_at_its_field(client: TestClient, changes: dict[str, Any], path: str) -> None:
+    answer = client.post("/api/v1/capacity", json={"workload": WORKLOAD, "gpu": "rtx-4090", **changes})
+    assert answer.status_code == 422
+    assert [error["path"] for error in answer.json()["errors"]] == [path]
+
+
 @pytest.mark.parametrize("kind", ["gpus", "ram", "storage", "platforms", "cloud"])
 def test_the_catalogue_is_listed_by_kind(client: TestClient, kind: str) -> None:
     answer = client.get(f"/api/v1/catalogue/{kind}?per_page=5").json()
@@ -90,7 +118,7 @@ def test_models_are_found_by_words(client: TestClient) -> None:
 def test_the_description_covers_every_address_and_every_error(client: TestClient) -> None:
     description = client.get("/openapi.json").json()
     paths = description["paths"]
-    addresses = ("estimate", "advise", "results", "results/{result_id}", "catalogue/{kind}", "models")
+    addresses = ("estimate", "advise", "capacity", "results", "results/{result_id}", "catalogue/{kind}", "models")
     assert set(paths) == {f"/api/v1/{address}" for address in addresses}
     for path in ("/api/v1/estimate", "/api/v1/advise", "/api/v1/results"):
         operation = paths[path]["post"]

@@ -8,10 +8,16 @@ from pydantic import TypeAdapter
 
 from app.web.api.schemas import Problem
 from app.web.errors import PROBLEM_TYPE
-from app.workloads import AdviceRequest, Workload
+from app.workloads import AdviceRequest, CapacityRequest, Workload
 
 _REFERENCE = "#/components/schemas/{model}"
 _ABOUT = "One document, the workload, is what the site's form, this API, the command line and every shared link speak."
+
+_DOCUMENTS: dict[str, TypeAdapter[Any]] = {
+    "WorkloadDocument": TypeAdapter(Workload),
+    "AdviceRequestDocument": TypeAdapter(AdviceRequest),
+    "CapacityRequestDocument": TypeAdapter(CapacityRequest),
+}
 
 ResponseTable = dict[int | str, dict[str, Any]]
 
@@ -50,7 +56,7 @@ def describe(app: FastAPI) -> dict[str, Any]:
 
 def _request_schemas() -> dict[str, Any]:
     schemas: dict[str, Any] = {}
-    for name, kind in (("WorkloadDocument", TypeAdapter(Workload)), ("AdviceRequestDocument", TypeAdapter(AdviceRequest))):
+    for name, kind in _DOCUMENTS.items():
         schema = kind.json_schema(ref_template=_REFERENCE)
         schemas.update(schema.pop("$defs", {}))
         schemas[name] = schema

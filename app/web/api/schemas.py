@@ -128,6 +128,35 @@ class EstimateAnswer(Answer):
     version: VersionAnswer
 
 
+class ReservationAnswer(Answer):
+    """What a serving runtime reserves of one card by default, and what its pool of cache blocks holds."""
+
+    share: float
+    reserved_bytes: int
+    beside_cache_bytes: int
+    block_tokens: int
+    blocks: int
+    cache_tokens: int
+    concurrent_sequences: int
+
+
+class CapacityAnswer(Answer):
+    """The largest value of each size that fits, all else as asked; 0 where not even one does, null where a size says nothing here."""
+
+    gpu: str
+    gpus: int
+    fits: bool
+    reason: str
+    context_length: int | None
+    concurrent_sequences: int | None
+    batch_size: int | None
+    micro_batch_size: int | None
+    sequence_length: int | None
+    weight_format: str | None
+    bits_per_weight: float | None
+    reservation: ReservationAnswer | None
+
+
 class PriceAnswer(Answer):
     """What a machine costs."""
 
@@ -156,6 +185,7 @@ class PickAnswer(Answer):
 
     role: Literal["cheapest", "value", "fastest", "headroom"]
     machine: MachineAnswer
+    capacity: CapacityAnswer | None
 
 
 class AdviceAnswer(Answer):

@@ -8,14 +8,16 @@ from fastapi.responses import JSONResponse, Response
 
 from app.architectures import library
 from app.catalogue.browse import find_items
+from app.errors import InvalidInput
+from app.estimation.capacity import capacity as capacity_of
 from app.estimation.service import estimate_document
 from app.web.api.catalogue_query import CatalogueQuery, KindName
 from app.web.api.description import problems, takes
-from app.web.api.schemas import AdviceAnswer, CatalogueAnswer, EstimateAnswer, ModelsAnswer, ResultAnswer, SharedAnswer
+from app.web.api.schemas import AdviceAnswer, CapacityAnswer, CatalogueAnswer, EstimateAnswer, ModelsAnswer, ResultAnswer, SharedAnswer
 from app.web.requests import JsonDocument
 from app.web.results import result_document, share
 from app.web.site import SiteOf
-from app.workloads import parse_request
+from app.workloads import parse_capacity_request, parse_request
 
 MOST_MODELS = 100
 
@@ -33,6 +35,21 @@ def estimate(document: JsonDocument) -> JSONResponse:
 def advise(document: JsonDocument, site: SiteOf) -> JSONResponse:
     """The best machines for a workload within limits, found by exact search of the current catalogue."""
     return JSONResponse(site.advice(parse_request(document)))
+
+
+@router.post(
+    "/capacity", openapi_extra=takes("CapacityRequestDocument"), responses={200: {"model": CapacityAnswer}, **_BODY, **problems(503)}
+)
+def capacity(document: JsonDocument, site: SiteOf) -> JSONResponse:
+    """How large a workload may be on given cards: context, users, batch, sequence, and the most precise weight format."""
+    asked = parse_capacity_request(document)
+    gpu = site.catalogue.current().gpus.get(asked.gpu)
+    if gpu is None:
+        raise InvalidInput(f"there is no GPU '{asked.gpu[:60]}' in the catalogue; ids are listed at /api/v1/catalogue/gpus", "gpu")
+    try:
+        return JSONResponse(capacity_of(asked.workload, gpu, asked.gpus).to_json())
+    except InvalidInput as wrong:
+        raise wrong.under("workload") from None
 
 
 @router.post(
