@@ -30,15 +30,25 @@ class PairSpec:
     siglip: bool = False
 
 
-class TextEncoder(Module):
-    """Token and position tables, blocks and a last norm. CLIP's is causal."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TextSpec:
+    """A text encoder. CLIP's is causal."""
 
-    def __init__(self, spec: PairSpec, options: Options) -> None:
-        hidden = spec.text.hidden
-        self.causal, self.options, self.positions = not spec.siglip, options, spec.positions
+    blocks: EncoderBlockSpec
+    vocabulary: int
+    positions: int
+    causal: bool = True
+
+
+class TextEncoder(Module):
+    """Token and position tables, blocks and a last norm."""
+
+    def __init__(self, spec: TextSpec, options: Options) -> None:
+        hidden = spec.blocks.hidden
+        self.causal, self.options, self.positions = spec.causal, options, spec.positions
         self.token_embedding = Embedding(spec.vocabulary, hidden)
         self.position_embedding = Embedding(spec.positions, hidden)
-        self.encoder = EncoderBlocks(spec.text, options, causal=self.causal)
+        self.encoder = EncoderBlocks(spec.blocks, options, causal=self.causal)
         self.final_layer_norm = LayerNorm(hidden)
 
     def __call__(self, tokens: Tensor) -> Tensor:
@@ -94,7 +104,8 @@ class ImageTextPair(Network):
     def __init__(self, spec: PairSpec, options: Options) -> None:
         self.spec = spec
         self.vision_model = ImageEncoder(spec.patches, spec.image, options, last_norm=spec.siglip)
-        self.text_model = TextEncoder(spec, options)
+        text = TextSpec(blocks=spec.text, vocabulary=spec.vocabulary, positions=spec.positions, causal=not spec.siglip)
+        self.text_model = TextEncoder(text, options)
         self.logit_scale = Parameter(1)
         if spec.siglip:
             self.pool = AttentionPool(spec.image)

@@ -7,6 +7,7 @@ from app.architectures.activations import activate
 from app.architectures.attention import IN_OWN_TYPE, Attend, Attended, causal_mask
 from app.architectures.network import Inputs, Network, Options, block_kinds, indices
 from app.tape import operators as op
+from app.tape.dtypes import INT64
 from app.tape.modules import Blocks, Embedding, Linear, Module
 from app.tape.tensor import Parameter, Tape, Tensor
 
@@ -28,6 +29,7 @@ class T5Spec:
     dropout: float = 0.1
     tied: bool = True
     scaled_output: bool = True
+    biases_by_layer: bool = False  # UMT5: position biases of every layer's own
 
 
 class Norm(Module):
@@ -129,12 +131,22 @@ class Block(Module):
         self.self_attention = AttentionLayer(spec, options, causal=decoder)
         self.cross_attention = AttentionLayer(spec, options, causal=False) if decoder else None
         self.feed_forward = FeedForward(spec)
+        self.relative_attention_bias = Embedding(spec.buckets, spec.heads) if spec.biases_by_layer else None
 
-    def __call__(self, x: Tensor, mask: Tensor | None, bias: Tensor, states: Tensor | None, cross_bias: Tensor | None) -> Tensor:
+    def __call__(self, x: Tensor, mask: Tensor | None, bias: Tensor | None, states: Tensor | None, cross_bias: Tensor | None) -> Tensor:
+        if self.relative_attention_bias is not None:
+            bias = position_bias(self.relative_attention_bias, x)
         x, _ = self.self_attention(x, None, mask, bias)
         if self.cross_attention and cross_bias:
             x, _ = self.cross_attention(x, states, cross_bias, None)
         return self.feed_forward(x)
+
+
+def position_bias(table: Embedding, x: Tensor) -> Tensor:
+    """One number a head for each distance of two positions: [1, heads, length, length]."""
+    length, heads = x.shape[1], table.weight.shape[1]
+    buckets = x.tape.empty((length, length), INT64)
+    return table(buckets).view(1, heads, length, length)
 
 
 class Stack(Module):
@@ -143,7 +155,7 @@ class Stack(Module):
     def __init__(self, spec: T5Spec, options: Options, embedding: Embedding, *, decoder: bool) -> None:
         self.spec, self.options, self.decoder = spec, options, decoder
         self.embed_tokens = embedding
-        self.relative_attention_bias = Embedding(spec.buckets, spec.heads)
+        self.relative_attention_bias = None if spec.biases_by_layer else Embedding(spec.buckets, spec.heads)
         count = spec.decoder_layers if decoder else spec.encoder_layers
         self.block = Blocks(block_kinds(count, options), lambda layer: Block(spec, options, decoder=decoder))
         self.final_layer_norm = Norm(spec.hidden)
@@ -151,17 +163,11 @@ class Stack(Module):
     def __call__(self, tokens: Tensor, states: Tensor | None = None) -> Tensor:
         embedded = self.embed_tokens(tokens)
         mask = causal_mask(embedded, None, self.options.attention) if self.decoder else None
-        bias = self._position_bias(tokens)
+        bias = None if self.relative_attention_bias is None else position_bias(self.relative_attention_bias, tokens)
         cross_bias = None if states is None else self._no_bias(embedded, states)
         x = self.block.run(op.dropout(embedded, self.spec.dropout), mask, bias, states, cross_bias, checkpointed=self.options.checkpointed)
         x = self.final_layer_norm(x)
         return op.dropout(x, self.spec.dropout)
-
-    def _position_bias(self, tokens: Tensor) -> Tensor:
-        """One number a head for each distance of two positions: [1, heads, length, length]."""
-        length = tokens.shape[1]
-        buckets = tokens.tape.empty((length, length), tokens.dtype)
-        return self.relative_attention_bias(buckets).view(1, self.spec.heads, length, length)
 
     def _no_bias(self, x: Tensor, states: Tensor) -> Tensor:
         """Zeros where cross-attention expects a bias; under checkpointing they are given a gradient."""

@@ -66,9 +66,11 @@ ENCODERS: dict[str, Config] = {
     "deberta-v2": {**SHAPE, "relative_attention": True, "pos_att_type": ["p2c", "c2p"], "share_att_key": True},
     "distilbert": {"vocab_size": 4096, "dim": 256, "n_layers": 4, "n_heads": 4, "hidden_dim": 512},
     "albert": {**SHAPE, "embedding_size": 128},
+    "clip_text_model": SHAPE,
 }
+STACKS = {"vocab_size": 4096, "d_model": 256, "d_kv": 64, "d_ff": 512, "num_layers": 2, "num_heads": 4}
 ENCODER_DECODERS: dict[str, Config] = {
-    "t5": {"vocab_size": 4096, "d_model": 256, "d_kv": 64, "d_ff": 512, "num_layers": 2, "num_heads": 4},
+    **dict.fromkeys(("t5", "umt5"), STACKS),
     **dict.fromkeys(("bart", "mbart"), PAIR),
     "whisper": {**PAIR, "num_mel_bins": 80},
 }

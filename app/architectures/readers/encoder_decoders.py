@@ -4,22 +4,29 @@ from collections.abc import Mapping
 from typing import Any
 
 from app.architectures.network import Network, Options
-from app.architectures.readers.fields import activation, divides, flag, fraction, integer, layers
+from app.architectures.readers.fields import activation, architecture, divides, flag, fraction, integer, layers
 from app.architectures.seq2seq import Bart, Seq2SeqSpec, StackSpec
 from app.architectures.t5 import T5, T5Spec
+from app.architectures.text_conditioner import T5Conditioner
 from app.architectures.whisper import Whisper, WhisperSpec
 
 Config = Mapping[str, Any]
 
 
 def t5(config: Config, options: Options) -> Network:
-    """T5Config, also of mT5; `feed_forward_proj` is "relu" or "gated-gelu", where gelu means gelu_new."""
+    """T5Config, also of mT5 and UMT5, whole or the encoder alone."""
+    spec = t5_spec(config)
+    return T5Conditioner(spec, options) if architecture(config).endswith("EncoderModel") else T5(spec, options)
+
+
+def t5_spec(config: Config) -> T5Spec:
+    """Sizes; `feed_forward_proj` is "relu" or "gated-gelu", where gelu means gelu_new."""
     encoder_layers = layers(config, "num_layers", "num_hidden_layers", default=6)
     projection = str(config.get("feed_forward_proj") or "relu")
     gated = projection.startswith("gated-")
     named = {"activation": "gelu_new" if projection == "gated-gelu" else projection.removeprefix("gated-")}
     tied = flag(config, "tie_word_embeddings", True)
-    spec = T5Spec(
+    return T5Spec(
         vocabulary=integer(config, "vocab_size", default=32128),
         hidden=integer(config, "d_model", default=512),
         feed_forward=integer(config, "d_ff", default=2048),
@@ -33,8 +40,8 @@ def t5(config: Config, options: Options) -> Network:
         dropout=fraction(config, "dropout_rate", 0.1),
         tied=tied,
         scaled_output=flag(config, "scale_decoder_outputs", tied),
+        biases_by_layer=config.get("model_type") == "umt5",
     )
-    return T5(spec, options)
 
 
 def _stack(config: Config, side: str, **differences: Any) -> StackSpec:

@@ -6,10 +6,11 @@ from typing import Any
 from app.architectures.attention import IN_OWN_TYPE
 from app.architectures.image_encoder import EncoderBlockSpec, PatchSpec
 from app.architectures.image_model import ImageModel, Pooling
-from app.architectures.image_text_pair import ImageTextPair, PairSpec
+from app.architectures.image_text_pair import ImageTextPair, PairSpec, TextSpec
 from app.architectures.network import Network, Options
 from app.architectures.readers.encoders import label_count
 from app.architectures.readers.fields import activation, architecture, divides, flag, fraction, integer, layers, nested
+from app.architectures.text_conditioner import ClipTextConditioner
 
 Config = Mapping[str, Any]
 
@@ -90,6 +91,18 @@ def clip(config: Config, options: Options) -> Network:
         projected=integer(config, "projection_dim", default=512),
     )
     return ImageTextPair(spec, options)
+
+
+def clip_text(config: Config, options: Options) -> Network:
+    """CLIPTextConfig: the text encoder alone, with its projection where `architectures` says so."""
+    text = {"hidden_size": 512, "intermediate_size": 2048, "num_attention_heads": 8, "hidden_act": "quick_gelu", **config}
+    spec = TextSpec(
+        blocks=block_spec(text),
+        vocabulary=integer(text, "vocab_size", default=49408),
+        positions=integer(text, "max_position_embeddings", default=77),
+    )
+    projected = integer(text, "projection_dim", default=512) if architecture(config).endswith("WithProjection") else None
+    return ClipTextConditioner(spec, options, projected)
 
 
 def siglip(config: Config, options: Options) -> Network:
