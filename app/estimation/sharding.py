@@ -73,7 +73,7 @@ class Unsharded:
     """What FSDP 2 holds whole: gathered blocks beside the root (all that lies outside the blocks), and gradients not yet sharded.
 
     The head's gradients come first and wait for the embedding's, being of one unit. Measured with FSDPMemTracker (PyTorch 2.13),
-    tests/ground_truth/fsdp_memory.json.
+    tests/ground_truth/sharded_memory.json.
     """
 
     gathered_blocks: int

@@ -19,7 +19,8 @@ LLAMA_7B = {
 def card(gib: int) -> Gpu:
     return Gpu(
         id="card", name="Card", vendor="NVIDIA", memory_gb=gib, visible_bytes=gib * GIB, bandwidth_gb_s=1000, fp32_tflops=30,
-        fp16_tflops=150, bf16_tflops=150, pcie_gen=4, pcie_lanes=16, compute_capability="8.9", supports_bf16=True, architecture="Ada Lovelace",
+        fp16_tflops=150, bf16_tflops=150, pcie_gen=4, pcie_lanes=16, compute_capability="8.9", supports_bf16=True,
+        architecture="Ada Lovelace",
     )  # fmt: skip
 
 
