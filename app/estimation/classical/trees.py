@@ -120,7 +120,20 @@ def forest(grower: Grower, task: Task) -> Plan:
         ),
         _row_vectors(task, workers) if grower.trees > 1 else _tree_vectors(task),
     )
-    predict = (
+    spread = NODES if task.classes > 1 else REGRESSION_NODES
+    return fitted(
+        grower.family,
+        task,
+        fit,
+        _predicting(task, workers),
+        model=model,
+        model_file_bytes=trees * nodes * node,
+        spreads={"tree_nodes": spread, "tree_heap": spread},
+    )
+
+
+def _predicting(task: Task, workers: int) -> tuple[Term, ...]:
+    return (
         product(
             "probabilities",
             "Predictions of each worker and their sum",
@@ -138,16 +151,6 @@ def forest(grower: Grower, task: Task) -> Plan:
             columns=task.columns,
             bytes=FLOAT32_BYTES if task.item_bytes != FLOAT32_BYTES else 0,
         ),
-    )
-    spread = NODES if task.classes > 1 else REGRESSION_NODES
-    return fitted(
-        grower.family,
-        task,
-        fit,
-        predict,
-        model=model,
-        model_file_bytes=trees * nodes * node,
-        spreads={"tree_nodes": spread, "tree_heap": spread},
     )
 
 
