@@ -8,6 +8,7 @@ from app.architectures.diffusion_transformer import DiffusionTransformer, DitSpe
 from app.architectures.diffusion_unet import DiffusionUNet, DiffusionUNetSpec, Level
 from app.architectures.flux import Flux, FluxSpec
 from app.architectures.network import Network, Options
+from app.architectures.pixart import Pixart, PixartSpec
 from app.architectures.readers.fields import LARGEST_SIZE, MOST_LAYERS, flag, integer
 from app.architectures.readers.transformers_config import Builder, Config
 from app.architectures.sd3 import Sd3Spec, StableDiffusion3
@@ -15,6 +16,7 @@ from app.architectures.wan import Wan, WanSpec
 from app.workloads.fields import invalid_field
 
 MOST_LEVELS = 12
+USUAL_PIXART_LATENT = 128  # of models that take the image's size as a condition unless they say otherwise
 _CROSSING = {"CrossAttnDownBlock2D": True, "DownBlock2D": False, "CrossAttnUpBlock2D": True, "UpBlock2D": False}
 _ACTIVATIONS = {"gelu-approximate": "gelu_tanh", "gelu": "gelu"}
 _MIDDLE = {"UNetMidBlock2DCrossAttn": True, None: False}
@@ -171,6 +173,29 @@ def _wan(config: Config, options: Options) -> Network:
     return Wan(spec, options)
 
 
+def _pixart(config: Config, options: Options) -> Network:
+    activation = config.get("activation_fn", "gelu-approximate")
+    if activation not in _ACTIVATIONS:
+        raise invalid_field("model.config.activation_fn", f"must be {' or '.join(_ACTIVATIONS)}")
+    latent = integer(config, "sample_size", default=128)
+    given = config.get("use_additional_conditions")
+    spec = PixartSpec(
+        heads=integer(config, "num_attention_heads", default=16),
+        head_size=integer(config, "attention_head_dim", default=72),
+        layers=integer(config, "num_layers", default=28, largest=MOST_LAYERS),
+        context=integer(config, "cross_attention_dim", default=1152),
+        text_width=integer(config, "caption_channels") if config.get("caption_channels") else None,
+        in_channels=integer(config, "in_channels", default=4),
+        out_channels=integer(config, "out_channels", default=8),
+        patch=integer(config, "patch_size", default=2),
+        latent=latent,
+        attention_bias=flag(config, "attention_bias", True),
+        activation=_ACTIVATIONS[activation],
+        sizes=latent == USUAL_PIXART_LATENT if given is None else bool(given),
+    )
+    return Pixart(spec, options)
+
+
 def autoencoder(config: Config, options: Options) -> Autoencoder:
     """AutoencoderKL."""
     down = _choices(config, "down_block_types", ("DownEncoderBlock2D",))
@@ -194,6 +219,7 @@ BUILDERS: dict[str, Builder] = {
     "UNet2DConditionModel": _unet,
     "DiTTransformer2DModel": _dit,
     "FluxTransformer2DModel": _flux,
+    "PixArtTransformer2DModel": _pixart,
     "SD3Transformer2DModel": _sd3,
     "WanTransformer3DModel": _wan,
 }
