@@ -23,6 +23,7 @@ from app.tape.recorder import Category, Moment
 from app.tape.tensor import Tape
 from app.tape.trace import Trace, trace_forward
 from app.units import ceil_div, format_binary, round_up
+from app.workloads.fields import invalid_field
 from app.workloads.inference import GpuLayers, InferenceWorkload
 
 COMPUTE_TYPES = {"fp32": FP32, "f32": FP32, "fp16": FP16, "f16": FP16}
@@ -86,14 +87,30 @@ class PreparedInference:
 
     @property
     def gpu_share(self) -> float:
-        """Share of the layers, and of their cache, that lies on the GPU."""
+        """Share asked for of the layers, and of their cache, that lies on the GPU."""
         layers, offload = self.network.layer_count(), self.workload.cpu_offload
         return min(1.0, offload.gpu_layers / layers) if isinstance(offload, GpuLayers) and layers else 1.0
 
     @property
     def offloaded_bytes(self) -> int:
         """Bytes of weights and cache that stay in system RAM."""
-        return round((self.weights + self.cache.bytes) * (1 - self.gpu_share))
+        return self.left_bytes(self.gpu_share)
+
+    def left_bytes(self, gpu_share: float) -> int:
+        """The same where this share of the layers is on the GPUs."""
+        return round((self.weights + self.cache.bytes) * (1 - gpu_share))
+
+    @cached_property
+    def draft(self) -> "PreparedInference | None":
+        """The model that proposes tokens in speculative decoding, in the same formats and over the same context."""
+        speculative = self.workload.speculative
+        if speculative is None or speculative.draft is None:
+            return None
+        changes = {"model": speculative.draft, "speculative": None, "cpu_offload": "none", "bits_per_weight": None}
+        draft = PreparedInference(self.workload.model_copy(update=changes))
+        if draft.language is None:
+            raise invalid_field("speculative.draft", "the draft must be a model that generates text")
+        return draft
 
     @cached_property
     def compute_type(self) -> DType:
@@ -159,10 +176,12 @@ class PreparedInference:
             return self.prepared.residual
         return RUNTIME_RESIDUAL
 
-    def gpu_memory(self, spread: Sharding, gpu: Gpu | None = None) -> GpuMemory:
-        """The ledger of the fullest GPU."""
+    def gpu_memory(self, spread: Sharding, gpu: Gpu | None = None, gpu_share: float | None = None) -> GpuMemory:
+        """The ledger of the fullest GPU, with this share of the layers on GPUs; None: as asked for."""
+        share = self.gpu_share if gpu_share is None else gpu_share
         terms = self._traced_terms() if self.workload.runtime in TRACED else self._runtime_terms()
-        shared = [_shared(self._on_gpu(term), spread, self.network.layer_count()) for term in terms]
+        shared = [_shared(_on_gpu(term, share), spread, self.network.layer_count()) for term in terms]
+        shared += self._draft_terms()
         allocated = sum(term.bytes for term in shared)
         extra = self._overheads(shared, spread, gpu)
         return GpuMemory(
@@ -172,19 +191,22 @@ class PreparedInference:
             peak_phase="forward",
         )
 
-    def _on_gpu(self, term: Term) -> Term:
-        """A term's share that stays on the GPU when layers are kept in RAM."""
-        if self.gpu_share == 1.0 or term.key not in ("weights", "kv_cache"):
-            return term
-        formula = f"{term.formula}; {self.gpu_share:.0%} of the layers on the GPU"
-        return replace(term, bytes=round(term.bytes * self.gpu_share), formula=formula)
+    def _draft_terms(self) -> list[Term]:
+        """The draft model lies whole on every card."""
+        draft = self.draft
+        if draft is None:
+            return []
+        return [
+            _term("draft_weights", "Draft model, weights", draft.weights, draft.weights_formula(draft.weights), "weights of the format"),
+            _term("draft_cache", "Draft model, cache", draft.cache.bytes, draft.cache.formula, "model configuration"),
+        ]
 
     def _traced_terms(self) -> list[Term]:
         """What is alive at the peak of the deciding pass, with the weights and the cache in their own formats."""
         peak = max((trace.peak for trace in self.passes), key=self._in_own_formats)
         shares = {Category.WEIGHTS: self._weights_at(peak), Category.KV_CACHE: self._cache_at(peak)}
         notes = {
-            Category.WEIGHTS: self._weights_formula(shares[Category.WEIGHTS]),
+            Category.WEIGHTS: self.weights_formula(shares[Category.WEIGHTS]),
             Category.KV_CACHE: self.cache.formula,
             Category.ACTIVATIONS: self._pass_formula(),
         }
@@ -215,9 +237,10 @@ class PreparedInference:
 
     def _weights_term(self, count: int) -> Term:
         source = "per-tensor rules of the format" if self.file_weights is None else "tensor table of the uploaded file"
-        return _term("weights", f"Weights, {self.workload.weight_format}", count, self._weights_formula(count), source)
+        return _term("weights", f"Weights, {self.workload.weight_format}", count, self.weights_formula(count), source)
 
-    def _weights_formula(self, count: int) -> str:
+    def weights_formula(self, count: int) -> str:
+        """How so many bytes of weights come about."""
         bits = 8 * count / max(1, self.parameters.total)
         return f"{self.parameters.total:,} parameters x {bits:.3f} bits on average ({self.workload.weight_format})"
 
@@ -266,6 +289,13 @@ class PreparedInference:
 
 def _term(key: str, label: str, count: int, formula: str, source: str) -> Term:
     return Term(key=key, label=label, bytes=count, formula=f"{formula} = {format_binary(count)}", source=source)
+
+
+def _on_gpu(term: Term, share: float) -> Term:
+    """A term's share that stays on the GPU when layers are kept in RAM."""
+    if share == 1.0 or term.key not in ("weights", "kv_cache"):
+        return term
+    return replace(term, bytes=round(term.bytes * share), formula=f"{term.formula}; {share:.0%} of the layers on the GPU")
 
 
 def _shared(term: Term, spread: Sharding, layers: int) -> Term:

@@ -1,19 +1,20 @@
 """An inference job as the recommender asks it: its estimate as requested, and the best placement on any number of any GPU."""
 
-from dataclasses import replace
 from functools import cached_property
 
 from app.estimation.estimate import Compute, Estimate, HostMemory, Storage
 from app.estimation.host_memory import HostJob, deep_learning_host_memory
 from app.estimation.inference import PreparedInference
+from app.estimation.inference_pass import inference_pass
 from app.estimation.job import Job, Needs, wrong_count
 from app.estimation.speed import InferencePass, inference_speed
+from app.estimation.spilling import SPILLING_RUNTIMES, Spill, most_layers, spill_finding
 from app.estimation.storage import StorageJob, storage_need
 from app.estimation.strategies import inference_strategies
 from app.estimation.support import inference_unsupported
 from app.estimation.training import requested_sharding
 from app.hardware import Gpu
-from app.placement import Placement, Sharding, Speed, Unplaceable
+from app.placement import Finding, Placement, Sharding, Speed, Unplaceable
 from app.workloads.inference import InferenceWorkload
 from app.workloads.training import Parallelism
 
@@ -27,7 +28,9 @@ class InferenceJob(Job):
         self.workload = workload
         self.prepared = PreparedInference(workload)
         self._needs = Needs(self.prepared.gpu_memory)
-        self._host: dict[int, int] = {}
+        self._without_layers = Needs(lambda spread, gpu: self.prepared.gpu_memory(spread, gpu, gpu_share=0.0))
+        self._host: dict[tuple[int, float], int] = {}
+        self._passes: dict[float, InferencePass] = {}
 
     @property
     def needs_gpu(self) -> bool:
@@ -61,22 +64,24 @@ class InferenceJob(Job):
         tokens = prepared.inputs.batch * prepared.inputs.sequence
         return Compute(flops_per_step=MULTIPLY_ADD * prepared.parameters.active * tokens, tokens_or_samples_per_step=tokens)
 
-    def _host_bytes(self, processes: int) -> int:
-        if processes not in self._host:
-            self._host[processes] = self.host_memory(Sharding(gpus=processes, tensor=processes)).required_bytes
-        return self._host[processes]
+    def _host_bytes(self, processes: int, gpu_share: float) -> int:
+        key = (processes, gpu_share)
+        if key not in self._host:
+            self._host[key] = self.host_memory(Sharding(gpus=processes, tensor=processes), gpu_share).required_bytes
+        return self._host[key]
 
-    def host_memory(self, spread: Sharding) -> HostMemory:
-        """System RAM: the runtime's process, loading, and all of the model where there is no GPU."""
+    def host_memory(self, spread: Sharding, gpu_share: float | None = None) -> HostMemory:
+        """System RAM: the runtime's process, loading, layers left there, and all of the model where there is no GPU."""
         prepared = self.prepared
+        left = prepared.left_bytes(prepared.gpu_share if gpu_share is None else gpu_share)
         everything = prepared.gpu_memory(Sharding()).peak_allocated_bytes
         return deep_learning_host_memory(
             HostJob(
                 framework=self.workload.runtime,
                 on_gpu=self.needs_gpu,
                 ranks=spread.gpus if spread.tensor > 1 else 1,
-                weights_file_bytes=prepared.weights,
-                offloaded_bytes=prepared.offloaded_bytes if self.needs_gpu else 0,
+                weights_file_bytes=self.model_file_bytes,
+                offloaded_bytes=left if self.needs_gpu else 0,
                 compute_bytes=0 if self.needs_gpu else everything,
                 batch_bytes=0,
                 data=self.workload.data,
@@ -86,12 +91,17 @@ class InferenceJob(Job):
         )
 
     @cached_property
+    def model_file_bytes(self) -> int:
+        """The model's weights, and those of the model that drafts for it."""
+        return self.prepared.weights + (self.prepared.draft.weights if self.prepared.draft else 0)
+
+    @cached_property
     def storage(self) -> Storage:
         """Disks: the model's file, its source for conversion, data."""
         return storage_need(
             StorageJob(
                 data=self.workload.data,
-                model_file_bytes=self.prepared.weights,
+                model_file_bytes=self.model_file_bytes,
                 checkpoint_bytes=0,
                 checkpoints_kept=0,
                 framework=self.workload.runtime,
@@ -112,16 +122,33 @@ class InferenceJob(Job):
         spread = self._needs.first_fitting(strategies, gpu)
         return self._placement(gpu, spread) if spread else wrong_count(quantity)
 
+    def _fitted(self, gpu: Gpu, spread: Sharding) -> Spill:
+        """The layers that were asked to be on the GPU; on "auto" as many as fit, where not all do."""
+        everything, layers = self._needs.of(spread, gpu), max(1, self.prepared.network.layer_count())
+        if self._may_spill(gpu) and everything.required > gpu.visible_bytes:
+            return most_layers(everything, self._without_layers.of(spread, gpu), layers, gpu.visible_bytes)
+        return Spill(on_gpu=round(self.prepared.gpu_share * layers), layers=layers, need=everything)
+
+    def _may_spill(self, gpu: Gpu) -> bool:
+        asked = self.workload.cpu_offload == "auto" and self.workload.runtime in SPILLING_RUNTIMES
+        return asked and self.prepared.language is not None and not gpu.unified_memory
+
     def _placement(self, gpu: Gpu, spread: Sharding) -> Placement:
-        need = self._needs.of(spread, gpu)
+        spill = self._fitted(gpu, spread)
+        fits = spill.need.required <= gpu.visible_bytes
         return Placement(
             sharding=spread,
-            gpu_bytes=need.required,
-            gpu_bytes_high=need.high,
-            host_bytes=self._host_bytes(spread.gpus if spread.tensor > 1 else 1),
+            gpu_bytes=spill.need.required,
+            gpu_bytes_high=spill.need.high,
+            host_bytes=self._host_bytes(spread.gpus if spread.tensor > 1 else 1, spill.share),
             read_bytes_per_second=0,
-            speed=self.speed(gpu, spread) if need.required <= gpu.visible_bytes else Speed(),
+            speed=self._speed(gpu, spread, spill.share) if fits else Speed(),
+            findings=self._spilling(gpu, spread, spill) if fits and spill.share < 1 else (),
         )
+
+    def _spilling(self, gpu: Gpu, spread: Sharding, spill: Spill) -> tuple[Finding, ...]:
+        here, whole = (self._speed(gpu, spread, share) for share in (spill.share, 1.0))
+        return (spill_finding(spill.on_gpu, spill.layers, here, whole, self._passes[1.0].host_bandwidth_gb_s),)
 
     def _on_processor(self) -> Placement:
         host = self.host_memory(Sharding())
@@ -131,30 +158,9 @@ class InferenceJob(Job):
 
     def speed(self, gpu: Gpu, spread: Sharding) -> Speed:
         """Decoding, prompt and batch rates there."""
-        return inference_speed(self._pass, gpu, spread.gpus, spread)
+        return self._speed(gpu, spread, self._fitted(gpu, spread).share)
 
-    @cached_property
-    def _pass(self) -> InferencePass:
-        prepared, workload = self.prepared, self.workload
-        base = InferencePass(runtime=workload.runtime, weight_format=workload.weight_format)
-        if prepared.language is None:
-            trace = prepared.passes[0]
-            return replace(base, work=trace.work, samples=prepared.inputs.batch)
-        hidden, _, heads = prepared.network.widths()
-        layer = prepared.language.cache_layers()[0]
-        active = round(prepared.parameters.active * prepared.weights_read / max(1, prepared.weights))
-        return replace(
-            base,
-            weight_bytes_read=prepared.weights_read,
-            expert_bytes=prepared.expert_bytes,
-            experts_active=prepared.network.experts_active(),
-            active_parameters=active,
-            kv_bytes_per_position=prepared.cache.per_token,
-            layers=prepared.network.layer_count(),
-            hidden=hidden,
-            attention_width=heads * layer.key_size,
-            prompt_tokens=workload.prompt_tokens,
-            context=workload.context_length,
-            sequences=workload.concurrent_sequences,
-            offloaded_bytes=prepared.offloaded_bytes,
-        )
+    def _speed(self, gpu: Gpu, spread: Sharding, share: float) -> Speed:
+        if share not in self._passes:
+            self._passes[share] = inference_pass(self.prepared, share)
+        return inference_speed(self._passes[share], gpu, spread.gpus, spread)

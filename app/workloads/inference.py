@@ -1,8 +1,8 @@
 """Running a trained model."""
 
-from typing import Annotated, Literal
+from typing import Annotated, Literal, Self
 
-from pydantic import Field, field_validator
+from pydantic import Field, field_validator, model_validator
 
 from app.workloads.data import Checkpoints, DataSet
 from app.workloads.fields import Attention, Count, Device, Document, ImageSize, Tokens
@@ -30,6 +30,24 @@ class GpuLayers(Document):
     gpu_layers: Annotated[int, Field(ge=0, le=10_000)]
 
 
+class Speculative(Document):
+    """Speculative decoding: something cheap proposes tokens, the model checks them all in one pass (Leviathan et al. 2023).
+
+    `draft` is a small model; without one the proposals are taken to cost nothing (n-gram look-up, heads of the model itself).
+    `accepted_tokens` is what one pass gains on average, its own token included; it depends on the text and is the reader's to state.
+    """
+
+    draft: ModelReference | None = None
+    proposed_tokens: Annotated[int, Field(ge=1, le=64)] = 4
+    accepted_tokens: Annotated[float, Field(ge=1, le=65)] = 2.5
+
+    @model_validator(mode="after")
+    def _no_more_than_proposed(self) -> Self:
+        if self.accepted_tokens > self.proposed_tokens + 1:
+            raise ValueError("accepted_tokens cannot exceed proposed_tokens by more than the one token of the pass itself")
+        return self
+
+
 class InferenceWorkload(Document):
     """One model being run. `context_length` is what the cache holds per sequence at the end."""
 
@@ -52,6 +70,7 @@ class InferenceWorkload(Document):
     text_length: Tokens | None = None
     components: Literal["pipeline", "denoiser"] = "pipeline"
     attention: Attention = "sdpa"
+    speculative: Speculative | None = None
     cpu_offload: Literal["none", "auto"] | GpuLayers = "none"
     parallelism: Parallelism | Literal["auto"] = Parallelism()
     data: DataSet = DataSet()

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 from app.estimation.speed.devices import device_class, half_flops, matrix_flops, memory_bytes_per_second, quantized_flops
-from app.estimation.speed.interconnect import all_reduce_seconds, send_seconds
+from app.estimation.speed.interconnect import all_reduce_seconds, host_copy_seconds, send_seconds
 from app.estimation.speed.passes import InferencePass
 from app.estimation.speed.runtimes import DEFAULT, EAGER_LAYER_US, RUNTIMES, FormatCost, Runtime, format_cost
 from app.hardware import Gpu
@@ -15,6 +15,7 @@ FLOPS_PER_WEIGHT = 2
 TENSOR_EXCHANGES = 2  # all-reduces of one block: after attention and after the feed-forward
 CACHE_SHARE = 0.85  # of the bandwidth when attention reads the cache: long contiguous rows
 HOST_SHARE = 0.65  # of the RAM's bandwidth that layers left on the processor reach
+HOST_FLOPS = 4e11  # of a desktop processor in products with packed weights: eight cores with AVX2 at 4 GHz, two fifths of the peak
 BATCHED_SHARE = 0.6  # of the matrix rate in decoding steps of many sequences
 
 
@@ -41,11 +42,12 @@ class StepSeconds:
     compute: float  # beyond what reading the weights takes anyway
     host: float
     exchange: float
+    draft: float = 0.0  # of the model that proposes tokens
 
     @property
     def total(self) -> float:
         """The whole step."""
-        return self.overhead + self.memory + self.compute + self.host + self.exchange
+        return self.overhead + self.memory + self.compute + self.host + self.exchange + self.draft
 
     @property
     def bottleneck(self) -> str:
@@ -53,17 +55,18 @@ class StepSeconds:
         causes = {
             "memory bandwidth": self.memory, "fixed overhead": self.overhead, "compute": self.compute,
             "host memory bandwidth": self.host, "interconnect": self.exchange,
+            "draft model": self.draft,
         }  # fmt: skip
         return max(causes, key=lambda cause: causes[cause])
 
 
 def decode_step(job: InferencePass, gpu: Gpu, split: Split) -> StepSeconds:
-    """Seconds of one step that gives every sequence one token."""
+    """Seconds of one step that gives every sequence one token, or `tokens_per_pass` where more are proposed and checked."""
     runtime, cost = RUNTIMES.get(job.runtime, DEFAULT), format_cost(job.weight_format)
-    on_gpu = max(0, _weight_bytes(job) - job.offloaded_bytes)
-    reading = on_gpu / split.tensor / (_weight_share(gpu, cost, job) * memory_bytes_per_second(gpu))
-    cache = job.sequences * _cache_bytes(job) / split.tensor / (CACHE_SHARE * memory_bytes_per_second(gpu))
-    flops = FLOPS_PER_WEIGHT * job.active_parameters * job.sequences / split.tensor
+    weights, tokens = _weight_bytes(job), _tokens(job)
+    reading = job.gpu_share * weights / split.tensor / (_weight_share(gpu, cost, job) * memory_bytes_per_second(gpu))
+    cache = job.gpu_share * job.sequences * _cache_bytes(job) / split.tensor / (CACHE_SHARE * memory_bytes_per_second(gpu))
+    flops = job.gpu_share * FLOPS_PER_WEIGHT * job.active_parameters * tokens / split.tensor
     computing = flops / (BATCHED_SHARE * product_flops(gpu, runtime, cost))
     device = max(reading, computing) + cache
     fixed = _fixed_seconds(job, gpu, runtime, cost, split)
@@ -73,22 +76,38 @@ def decode_step(job: InferencePass, gpu: Gpu, split: Split) -> StepSeconds:
         overhead=fixed,
         memory=reading + cache,
         compute=max(0.0, computing - reading),
-        host=job.offloaded_bytes / (HOST_SHARE * job.host_bandwidth_gb_s * GIGA),
+        host=_host_seconds(job, gpu, runtime),
         exchange=_exchange(job, gpu, split),
+        draft=job.proposed_tokens * decode_step(job.draft, gpu, Split()).total if job.draft else 0.0,
     )
+
+
+def _tokens(job: InferencePass) -> int:
+    """Tokens that go through the model in one step."""
+    return job.sequences * (1 + job.proposed_tokens)
+
+
+def _host_seconds(job: InferencePass, gpu: Gpu, runtime: Runtime) -> float:
+    """Layers kept in RAM: copied to the card, or computed by the processor at the rate of its memory or of its arithmetic."""
+    share = 1 - job.gpu_share
+    if runtime.streams_offloaded:
+        return host_copy_seconds(share * _weight_bytes(job), gpu)
+    moved = share * (_weight_bytes(job) + job.sequences * _cache_bytes(job))
+    computing = share * FLOPS_PER_WEIGHT * job.active_parameters * _tokens(job) / HOST_FLOPS
+    return max(moved / (HOST_SHARE * job.host_bandwidth_gb_s * GIGA), computing)
 
 
 def _fixed_seconds(job: InferencePass, gpu: Gpu, runtime: Runtime, cost: FormatCost, split: Split) -> float:
     """Fixed cost of all blocks. That of eager code is the host's, whatever the card."""
     on_host = runtime.eager or cost.eager
     layer_us = max(runtime.layer_us, EAGER_LAYER_US) if on_host else runtime.layer_us * device_class(gpu).fixed_cost
-    spread = split.stages > 1 or job.offloaded_bytes > 0
+    spread = split.stages > 1 or job.gpu_share < 1
     return job.layers * (layer_us + cost.layer_us + (runtime.stage_us if spread else 0.0)) * MICRO
 
 
 def _weight_bytes(job: InferencePass) -> float:
     """Weights read for one step: with many sequences, more of the experts are used by at least one of them."""
-    used = 1 - (1 - job.experts_active) ** job.sequences
+    used = 1 - (1 - job.experts_active) ** _tokens(job)
     return job.weight_bytes_read + job.expert_bytes * (used - job.experts_active)
 
 
@@ -111,7 +130,7 @@ def _weight_share(gpu: Gpu, cost: FormatCost, job: InferencePass) -> float:
 
 
 def _exchange(job: InferencePass, gpu: Gpu, split: Split) -> float:
-    activations = job.sequences * job.hidden * HALF_BYTES
+    activations = _tokens(job) * job.hidden * HALF_BYTES
     seconds = 0.0
     if split.tensor > 1:
         seconds += TENSOR_EXCHANGES * job.layers * all_reduce_seconds(activations, gpu, split.tensor)

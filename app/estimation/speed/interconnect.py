@@ -13,6 +13,7 @@ BRIDGED_CARDS = 2  # an NVLink bridge joins two cards
 LINK_SHARE = 0.38  # of NVLink's rate, which counts both directions: what a ring sees (NCCL on A100: 230 of 600 GB/s)
 PCIE_GB_S_PER_LANE = {3: 0.985, 4: 1.969, 5: 3.938}  # one direction, PCI-SIG
 PCIE_SHARE = 0.45  # through the host's root complex, without peer-to-peer transfers
+PAGEABLE_SHARE = 0.4  # of PCIe's rate: copies from ordinary, not page-locked memory (12 of 31.5 GB/s on PCIe 4)
 DEFAULT_PCIE = (4, 16)
 NODE_LINK_GB_S = 160.0
 UNIFIED_LINK_GB_S = 5.0  # Thunderbolt or a 40 Gbit/s network between whole systems
@@ -35,9 +36,18 @@ def link(gpu: Gpu, gpus: int) -> Link:
     bridged = gpu.form_factor == "pcie" and gpus > BRIDGED_CARDS
     if gpu.link_gb_s and not bridged:
         return Link(bytes_per_second=LINK_SHARE * gpu.link_gb_s * GIGA, latency_s=11e-6)
+    return Link(bytes_per_second=PCIE_SHARE * pcie_bytes_per_second(gpu), latency_s=35e-6)
+
+
+def pcie_bytes_per_second(gpu: Gpu) -> float:
+    """Rate of the card's slot in one direction."""
     generation, lanes = gpu.pcie_gen or DEFAULT_PCIE[0], gpu.pcie_lanes or DEFAULT_PCIE[1]
-    rate = PCIE_GB_S_PER_LANE[min(max(generation, 3), 5)] * lanes
-    return Link(bytes_per_second=PCIE_SHARE * rate * GIGA, latency_s=35e-6)
+    return PCIE_GB_S_PER_LANE[min(max(generation, 3), 5)] * lanes * GIGA
+
+
+def host_copy_seconds(count: float, gpu: Gpu) -> float:
+    """`count` bytes from system RAM to the card, or back."""
+    return count / (PAGEABLE_SHARE * pcie_bytes_per_second(gpu))
 
 
 def all_reduce_seconds(count: float, gpu: Gpu, gpus: int) -> float:

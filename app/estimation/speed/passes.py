@@ -57,8 +57,11 @@ class InferencePass:
     prompt_tokens: int = 1
     context: int = 1  # positions in the cache at the end of generation
     sequences: int = 1  # generated at the same time
-    offloaded_bytes: int = 0  # of `weight_bytes_read`, kept in host RAM and computed there
+    gpu_share: float = 1.0  # of the layers; the others, with their cache, are kept in host RAM
     host_bandwidth_gb_s: float = 50.0  # dual-channel DDR4-3200 has 51.2
+    proposed_tokens: int = 0  # checked beside the next one in every pass (speculative decoding)
+    tokens_per_pass: float = 1.0  # gained by one pass, on average
+    draft: "InferencePass | None" = None  # the model that proposes; None: proposals cost nothing
     # -- images, latents, audio --
     work: Mapping[WorkKey, Work] = field(default_factory=dict)  # of one forward pass of `samples`
     samples: int = 1

@@ -2,7 +2,7 @@
 
 from app.estimation.speed.decode import Split, product_flops
 from app.estimation.speed.devices import OLD, device_class, memory_bytes_per_second
-from app.estimation.speed.interconnect import all_reduce_seconds
+from app.estimation.speed.interconnect import all_reduce_seconds, host_copy_seconds
 from app.estimation.speed.passes import InferencePass
 from app.estimation.speed.runtimes import DEFAULT, RUNTIMES, format_cost
 from app.hardware import Gpu
@@ -26,7 +26,8 @@ def prefill_seconds(job: InferencePass, gpu: Gpu, split: Split, *, sequences: in
     exchange = 0.0
     if split.tensor > 1:
         exchange = TENSOR_EXCHANGES * job.layers * all_reduce_seconds(tokens * job.hidden * HALF_BYTES, gpu, split.tensor)
-    return fixed + products + memory + exchange
+    host = passes * host_copy_seconds((1 - job.gpu_share) * _all_weights(job), gpu)
+    return fixed + products + memory + exchange + host
 
 
 def prefill_flops(job: InferencePass, sequences: int) -> float:
@@ -36,7 +37,12 @@ def prefill_flops(job: InferencePass, sequences: int) -> float:
     return sequences * (FLOPS_PER_WEIGHT * job.active_parameters * length + attention)
 
 
+def _all_weights(job: InferencePass) -> float:
+    """Bytes of the weights that a long prompt reads: of all experts."""
+    return job.weight_bytes_read + job.expert_bytes * (1 - job.experts_active)
+
+
 def _bytes_of_one_pass(job: InferencePass, gpu: Gpu) -> float:
     """Weights are read once a pass; packed ones are written out in 16 bits and read again, except where integers are multiplied."""
     unpacked = format_cost(job.weight_format).product == "packed" and device_class(gpu) is not OLD
-    return job.weight_bytes_read + (2 * HALF_BYTES * job.active_parameters if unpacked else 0)
+    return _all_weights(job) + (2 * HALF_BYTES * job.active_parameters if unpacked else 0)

@@ -18,6 +18,7 @@ class Runtime:
     prefill_layer_us: float = 50  # of one block for one pass over a part of the prompt
     chunk: int = 8192  # prompt tokens of one pass
     fp16_accumulation: bool = False  # matrix products accumulate in FP16: GeForce cards run at twice the rate
+    streams_offloaded: bool = False  # layers in RAM are copied to the card for every pass instead of being computed by the host
     tensor_parallel: bool = True  # splits every matrix over the cards; otherwise cards hold different layers and take turns
 
 
@@ -34,7 +35,13 @@ RUNTIMES: Mapping[str, Runtime] = {
     "ollama": _llama_cpp(62),  # geerling
     "pytorch": Runtime(layer_us=19, prefill_share=0.6),  # gpt-fast: compiled, CUDA graphs
     "transformers": Runtime(
-        layer_us=EAGER_LAYER_US, eager=True, stage_us=700, prefill_share=0.5, prefill_layer_us=600, tensor_parallel=False
+        layer_us=EAGER_LAYER_US,
+        eager=True,
+        stage_us=700,
+        prefill_share=0.5,
+        prefill_layer_us=600,
+        tensor_parallel=False,
+        streams_offloaded=True,
     ),  # accelerate: 1.8 ms a block with its hooks
     "vllm": Runtime(layer_us=22, prefill_share=0.6),  # CUDA graphs as in gpt-fast, and a scheduler
     "sglang": Runtime(layer_us=22, prefill_share=0.6),

@@ -21,6 +21,8 @@ _TONES = {
     "optimizer_states": "optimizer",
     "optimizer_temporaries": "optimizer",
     "kv_cache": "cache",
+    "draft_weights": "casts",
+    "draft_cache": "recomputed",
     "activations": "activations",
     "recomputed_activations": "recomputed",
     "logits_loss": "logits",

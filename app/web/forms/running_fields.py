@@ -56,6 +56,9 @@ RUN = Tab(
     data=DATA,
     limits=LIMITS,
     advanced=(
+        typed(
+            "speculative", "Tokens per checked pass", "workload.speculative.accepted_tokens", NUMBER, hint="speculative decoding, e.g. 2.5"
+        ),
         typed("layers", "Layers on the GPU", "workload.cpu_offload", OFFLOAD, "none", hint="none: all, auto, or a number"),
         chosen("group_size", "GPTQ/AWQ group", "workload.group_size", GROUP_SIZES, codec=NUMERIC_CHOICE),
         typed("bits", "EXL2 bits per weight", "workload.bits_per_weight", NUMBER),

@@ -84,7 +84,7 @@ def test_fewer_bytes_decode_faster_but_low_bit_super_blocks_cost_more_per_byte()
 
 
 def test_layers_left_in_ram_decode_slower_and_name_the_host() -> None:
-    split = decoder(offloaded_bytes=2 * GIGA)
+    split = decoder(gpu_share=0.46)
     assert decoded(split) < decoded(decoder())
     assert speed(split).bottleneck == "host memory bandwidth"
 
