@@ -37,17 +37,30 @@ class Runtime:
 
 MICRO_BATCH = 512  # llama.cpp's default --ubatch-size
 BATCHED_TOKENS = 2048  # vLLM's default max_num_batched_tokens for online serving on small cards
-SAFETY = 1.15  # llama-server measurements, upper envelope
 MASK_BYTES_PER_CELL = 2 * MICRO_BATCH  # f16 mask of a micro-batch
+FLOAT = 4  # bytes: llama.cpp computes activations in 32 bits
+UNPACKED_PER_HIDDEN = 2.25  # bytes per cell and hidden element; llama-server measurements of 0.74 to 2.02, upper envelope
+LIVE_STATES = 5  # hidden states alive at the widest point of a layer
 LLAMA_CPP_CONTEXT = 330 * MIB
 
 
 def _llama_cpp(shape: PassShape) -> int:
-    base = SAFETY * (16 * shape.hidden * MICRO_BATCH + 4 * shape.vocabulary * MICRO_BATCH * max(0, shape.sequences - 1))
+    """The larger of two moments of the graph that llama.cpp reserves for a full micro-batch: attention in a layer, and the logits.
+
+    Reproduces what start-up logs print: 304.75 and 312.75 MiB with flash attention (Qwen3 30B and 235B mixtures, 32,768 cells), 5252 MiB
+    without (Qwen3 32B, 40,960 cells).
+    """
+    states = FLOAT * MICRO_BATCH * shape.hidden
+    logits = FLOAT * MICRO_BATCH * shape.vocabulary + 2 * states
+    return int(max(logits, _attention(shape) + LIVE_STATES * states))
+
+
+def _attention(shape: PassShape) -> float:
+    """Scores and mask without flash attention; the mask alone with it, and keys and values unpacked where they are quantized."""
     cells = shape.context * shape.sequences
-    per_cell = MASK_BYTES_PER_CELL if shape.kv_is_16_bit else 2.25 * shape.hidden
-    scores = 0 if shape.flash else 4 * cells * min(MICRO_BATCH, shape.prompt) * shape.heads
-    return int(base + per_cell * cells + scores)
+    if not shape.flash:
+        return FLOAT * MICRO_BATCH * cells * (shape.heads + 1)
+    return cells * (MASK_BYTES_PER_CELL if shape.kv_is_16_bit else UNPACKED_PER_HIDDEN * shape.hidden)
 
 
 def _vllm(shape: PassShape) -> int:
@@ -68,8 +81,8 @@ _NVIDIA = frozenset({"NVIDIA"})
 _APPLE = frozenset({"Apple"})
 
 _LLAMA_CPP = Runtime(
-    _llama_cpp, "1.15 x (16 B x hidden x 512 + 4 B x vocabulary x 512 x (sequences - 1)) + 1024 B x cells",
-    "compute buffers of llama-server logs; llama.cpp ggml-alloc", _ALL, cache_multiple=256, context_bytes=LLAMA_CPP_CONTEXT,
+    _llama_cpp, "micro-batch of 512: the larger of 4 B x 512 x vocabulary (logits) and attention over all cells, with hidden states",
+    "llama.cpp ggml-alloc; compute buffers of start-up logs", _ALL, cache_multiple=256, context_bytes=LLAMA_CPP_CONTEXT,
 )  # fmt: skip
 _SERVING = "2048 batched tokens x (6 B x feed-forward + 12 B x hidden) + 12 B x vocabulary x sequences, at least 0.5 GiB"
 _VLLM = Runtime(_vllm, _SERVING, "vLLM profile runs in start-up logs", _GPU, 16, "tensor", least_capability=7.5)

@@ -3,8 +3,10 @@
 from typing import Any
 
 import pytest
+from starlette.testclient import TestClient
 
 from app.web.contexts.answer import AnswerView, answer_view
+from app.web.contexts.capacity import capacity_rows
 from app.web.contexts.needs import comfort_ram_gb
 from tests.web.builders import GIB, NAMES, advice, estimate, interval, line, machine, money, request, term
 
@@ -143,3 +145,28 @@ def test_the_interval_of_ram_is_that_of_the_whole_machine() -> None:
     answer = view(advice(("value", alone), estimate=estimate(gpu_memory=None)))
     assert "11.0 to 13.0 GiB" in answer.headline.subline
     assert answer.bar.low < answer.bar.filled < answer.bar.high
+
+
+def test_a_card_of_the_answer_tells_what_else_fits_there(client: TestClient) -> None:
+    page = client.get("/?task=run&model=meta-llama%2FLlama-3.1-8B").text
+    assert "What else fits" in page
+    assert "Longest context" in page
+    assert "Most users at this context" in page
+    assert "Finest weights" in page
+
+
+def test_training_shows_no_table_of_what_else_fits(client: TestClient) -> None:
+    assert "What else fits" not in client.get("/").text
+
+
+def test_reserving_runtimes_show_their_users_and_blocks() -> None:
+    reserved = {"share": 0.9, "blocks": 2932, "block_tokens": 16, "concurrent_sequences": 5}
+    found = {"context_length": 10**8, "concurrent_sequences": 0, "batch_size": None, "weight_format": "exl2", "bits_per_weight": 4.0}
+    rows = {row.label: row.value for row in capacity_rows({**found, "reservation": reserved})}
+    assert rows == {
+        "Longest context": "over 99,999,999",
+        "Most users at this context": "none fits",
+        "Finest weights": "EXL2, 4 bits",
+        "Users with 90 % of the card reserved": "5 (2,932 blocks of 16)",
+    }
+    assert capacity_rows(None) == ()

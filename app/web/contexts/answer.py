@@ -7,6 +7,7 @@ from typing import Any
 
 from app.web.charts.memory_bar import MemoryBar
 from app.web.charts.tradeoff import Candidate, Tradeoff, tradeoff
+from app.web.contexts.capacity import CapacityRow, capacity_rows
 from app.web.contexts.findings import FindingView, finding_views, sentence
 from app.web.contexts.headline import Headline, headline
 from app.web.contexts.job import job_summary, speed_unit
@@ -28,6 +29,7 @@ class PickView:
     reason: str
     best: bool
     machine: MachineView
+    capacity: tuple[CapacityRow, ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -106,7 +108,8 @@ def answer_view(request: Mapping[str, Any], advice: Document, names: Names, link
     views = {pick["role"]: machine_view(pick["machine"], unit) for pick in advice["picks"]}
     misses = [NearMissView(machine=machine_view(miss["machine"], unit), reason=sentence(miss["reason"])) for miss in advice["near_misses"]]
     frontier = tuple(machine_view(machine, unit) for machine in advice["frontier"])
-    picks = pick_views(views, request["limits"])
+    rooms = {pick["role"]: capacity_rows(pick.get("capacity")) for pick in advice["picks"]}
+    picks = pick_views(views, request["limits"], rooms)
     best = next((pick["machine"] for pick in advice["picks"] if pick["role"] == request["limits"]["objective"]), None)
     return AnswerView(
         headline=headline(request, advice, list(views.values()), [miss.machine for miss in misses]),
@@ -130,7 +133,7 @@ def answer_view(request: Mapping[str, Any], advice: Document, names: Names, link
     )
 
 
-def pick_views(machines: Mapping[str, MachineView], limits: Document) -> tuple[PickView, ...]:
+def pick_views(machines: Mapping[str, MachineView], limits: Document, rooms: Mapping[str, tuple[CapacityRow, ...]]) -> tuple[PickView, ...]:
     """One card for each machine, with every role it has; the card that the objective asks for is marked."""
     roles: dict[str, list[str]] = {}
     for role, machine in machines.items():
@@ -143,6 +146,7 @@ def pick_views(machines: Mapping[str, MachineView], limits: Document) -> tuple[P
             reason=_reason(machines[held[0]], held, machines, limits),
             best=limits["objective"] in held,
             machine=machines[held[0]],
+            capacity=rooms[held[0]],
         )
         for held in roles.values()
     )
