@@ -3,15 +3,14 @@
 Written as transformers 5.23 computes them (modeling_gemma3.py, modeling_mistral3.py, modeling_llava.py).
 """
 
-from collections.abc import Callable
 from dataclasses import replace
-from typing import Protocol
+from typing import Protocol, Self
 
 from app.architectures.activations import activate
 from app.architectures.attention import Masks, window_kinds
 from app.architectures.batch import held, weight_dtype
 from app.architectures.cache import KvCache
-from app.architectures.decoder import Decoder, DecoderBlock, DecoderSpec, Layer
+from app.architectures.decoder import Decoder, Layer
 from app.architectures.gemma import GemmaNorm
 from app.architectures.image_encoder import Block, EncoderBlockSpec, ImageEncoder, PatchSpec
 from app.architectures.network import Inputs, Options
@@ -30,20 +29,16 @@ class Tower(Protocol):
 
 
 class VisionLanguage(Decoder):
-    """A decoder with an image encoder and a projection of what that sees. `grouped_images`: the tokens of one image see each other."""
+    """A decoder that `see` has given an image encoder and a projection of what that sees."""
 
-    def __init__(
-        self,
-        spec: DecoderSpec,
-        options: Options,
-        tower: Tower,
-        projector: Layer,
-        *,
-        block: Callable[[DecoderSpec, Options, int], Module] = DecoderBlock,
-        grouped_images: bool = False,
-    ) -> None:
-        super().__init__(spec, options, block)
+    vision_tower: Tower
+    multi_modal_projector: Layer
+    grouped_images: bool
+
+    def see(self, tower: Tower, projector: Layer, *, grouped_images: bool = False) -> Self:
+        """This decoder with both. `grouped_images`: the tokens of one image see each other."""
         self.vision_tower, self.multi_modal_projector, self.grouped_images = tower, projector, grouped_images
+        return self
 
     def embedded(self, tape: Tape, inputs: Inputs, cache: KvCache | None) -> Tensor:
         """Embeddings of text and images; a cache that is not empty holds the images already."""

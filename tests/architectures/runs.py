@@ -52,7 +52,12 @@ DECODERS: dict[str, Config] = {
     "bloom": {"vocab_size": 4096, "hidden_size": 256, "n_layer": 4, "n_head": 4},
     "mpt": {"vocab_size": 4096, "d_model": 256, "n_layers": 4, "n_heads": 4},
     "falcon": SHAPE,
-    **dict.fromkeys(("mixtral", "qwen3_moe", "olmoe"), EXPERTS),
+    **dict.fromkeys(("mixtral", "qwen3_moe", "olmoe", "phimoe"), EXPERTS),
+    "llama4_text": {**EXPERTS, "head_dim": 64, "attention_chunk_size": 64},
+    "llama4": {
+        "text_config": {**EXPERTS, "head_dim": 64},
+        "vision_config": {**IMAGES, "projector_input_dim": 256, "projector_output_dim": 256, "vision_output_dim": 256},
+    },
     "qwen2_moe": {**EXPERTS, "shared_expert_intermediate_size": 256},
     "gpt_oss": {**EXPERTS, "head_dim": 64, "sliding_window": 64},
     **dict.fromkeys(("mistral3", "llava"), READERS),

@@ -154,13 +154,28 @@ FIELDS = sorted(
 )
 
 
-@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+PARTS = sorted({name for config in ALL.values() for value in config.values() if isinstance(value, dict) for name in value})
+FUZZED = settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+
+
+def is_traced_or_refused_at_a_field(kind: str, changes: dict[str, Any]) -> bool:
+    try:
+        return trained(built(kind, changes=changes), sequence=16).parameters > 0
+    except InvalidInput as refused:
+        return all(error.path.startswith("model.config.") for error in refused.errors)
+
+
+@FUZZED
 @given(kind=st.sampled_from(sorted(ALL)), changes=st.dictionaries(st.sampled_from(FIELDS), ANYTHING, min_size=1, max_size=3))
 def test_whatever_a_field_holds_a_step_is_traced_or_the_field_is_named(kind: str, changes: dict[str, Any]) -> None:
-    try:
-        counted = trained(built(kind, changes=changes), sequence=16).parameters
-    except InvalidInput as refused:
-        named = [error.path.startswith("model.config.") for error in refused.errors]
-    else:
-        named = [counted > 0]
-    assert all(named)
+    assert is_traced_or_refused_at_a_field(kind, changes)
+
+
+@FUZZED
+@given(
+    kind=st.sampled_from(sorted(kind for kind in ALL if "vision_config" in ALL[kind])),
+    part=st.sampled_from(["text_config", "vision_config"]),
+    changes=st.dictionaries(st.sampled_from(PARTS), ANYTHING, min_size=1, max_size=3),
+)
+def test_the_same_holds_for_configurations_within_one(kind: str, part: str, changes: dict[str, Any]) -> None:
+    assert is_traced_or_refused_at_a_field(kind, {part: {**ALL[kind][part], **changes}})

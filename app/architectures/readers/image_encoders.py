@@ -11,6 +11,7 @@ from app.architectures.network import Network, Options
 from app.architectures.readers.encoders import label_count
 from app.architectures.readers.fields import activation, architecture, divides, flag, fraction, integer, layers, nested
 from app.architectures.text_conditioner import ClipTextConditioner
+from app.workloads.fields import invalid_field
 
 Config = Mapping[str, Any]
 
@@ -35,6 +36,8 @@ def block_spec(config: Config, **differences: Any) -> EncoderBlockSpec:
 def patch_spec(config: Config, *, image: int, patch: int, **differences: Any) -> PatchSpec:
     """How images are cut; `image` and `patch` are the family's defaults."""
     side, piece = integer(config, "image_size", default=image), integer(config, "patch_size", default=patch)
+    if piece > side:
+        raise invalid_field("model.config.patch_size", f"a patch of {piece} pixels does not fit into an image of {side}")
     return PatchSpec(image=side, patch=piece, channels=integer(config, "num_channels", default=3), **differences)
 
 

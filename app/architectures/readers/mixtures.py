@@ -3,13 +3,16 @@
 from collections.abc import Mapping
 from typing import Any
 
+from app.architectures.decoder import DecoderSpec
 from app.architectures.deepseek import Deepseek, LatentSpec
 from app.architectures.gpt_oss import GptOss
+from app.architectures.llama4 import Llama4, PositionsSpec
 from app.architectures.mixture_of_experts import ExpertsSpec, MixtureDecoder
 from app.architectures.network import Network, Options
 from app.architectures.olmo2 import FloatNorm, NormedAttention
 from app.architectures.readers.fields import flag, integer, items, layers, optional_count
 from app.architectures.readers.llama import all_layers, llama_spec, qwen_windows, windows
+from app.tape.modules import LayerNorm
 from app.workloads.fields import invalid_field
 
 Config = Mapping[str, Any]
@@ -129,3 +132,50 @@ def gpt_oss(config: Config, options: Options) -> Network:
     )
     sliding = windows(config, [layer % 2 == 0 for layer in range(layer_count)])
     return GptOss(llama_spec(config, norm=FloatNorm, windows=sliding, always_eager=True), experts, options)
+
+
+LLAMA4_DEFAULTS: dict[str, Any] = {
+    "vocab_size": 202_048, "hidden_size": 5120, "intermediate_size": 8192, "intermediate_size_mlp": 16_384, "num_hidden_layers": 48,
+    "num_attention_heads": 40, "num_key_value_heads": 8, "head_dim": 128, "num_local_experts": 16, "attention_chunk_size": 8192,
+}  # fmt: skip
+
+
+def llama4_text(config: Config, options: Options) -> Network:
+    """Llama4TextConfig."""
+    return Llama4(*llama4_specs(config), options)
+
+
+def llama4_specs(config: Config) -> tuple[DecoderSpec, ExpertsSpec, PositionsSpec]:
+    """Hyper-parameters of Llama 4: which layers have experts, and which are turned and see only chunks."""
+    config = {**LLAMA4_DEFAULTS, **config}
+    blocks = range(layers(config, "num_hidden_layers"))
+    step, interval = integer(config, "interleave_moe_layer_step", default=1), integer(config, "no_rope_layer_interval", default=4)
+    listed, without = items(config, "moe_layers"), items(config, "no_rope_layers")
+    turned = tuple(bool(without[layer]) if layer < len(without) else bool((layer + 1) % interval) for layer in blocks)
+    width = integer(config, "intermediate_size")
+    experts = ExpertsSpec(
+        experts=integer(config, "num_local_experts"),
+        chosen=chosen_experts(config, integer(config, "num_local_experts"), 1),
+        width=width,
+        shared_width=width,
+        sparse=tuple(layer in listed if listed else (layer + 1) % step == 0 for layer in blocks),
+    )
+    chunk = integer(config, "attention_chunk_size")
+    spec = llama_spec(
+        {**config, "intermediate_size": integer(config, "intermediate_size_mlp")},
+        windows=tuple(chunk if placed else None for placed in turned),
+    )
+    positions = PositionsSpec(
+        turned=turned,
+        norms=flag(config, "use_qk_norm", True),
+        temperature=flag(config, "attn_temperature_tuning", True),
+    )
+    return spec, experts, positions
+
+
+def phimoe(config: Config, options: Options) -> Network:
+    """PhimoeConfig: as Mixtral, with layer norms and biases."""
+    spec = llama_spec(config, norm=LayerNorm, head_bias=flag(config, "lm_head_bias", False), windows=windows(config, all_layers(config)))
+    count = integer(config, "num_local_experts", default=16)
+    chosen = chosen_experts(config, count, 2)
+    return MixtureDecoder(spec, ExpertsSpec(experts=count, chosen=chosen, width=spec.feed_forward, sparse=(True,) * spec.layers), options)

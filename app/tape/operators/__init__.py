@@ -41,6 +41,7 @@ from app.tape.operators.normalization import (
     rms_norm,
     rms_norm_in_fp32,
     rms_norm_of_stream,
+    root_mean_square_unit,
     softmax,
 )
 from app.tape.operators.pooling import adaptive_average_pool, average_pool, global_average_pool, max_pool, mean
@@ -68,7 +69,7 @@ __all__ = [
     "less_row_maximum", "linear", "linear_4bit", "lower", "matmul", "max_pool", "mean", "mean_squared_error", "multiply",
     "native_rms_norm", "padded", "paired_rotary_embedding", "part", "partial_rotary_embedding", "power", "promoted_concatenation",
     "raise_to_fp32", "rearranged", "recomputed_gelu", "recurrent_layer", "relu_", "repeat_heads", "repeated", "resampled", "rms_norm",
-    "rms_norm_in_fp32", "rms_norm_of_stream", "rotary_embedding", "rotate_half", "scaled", "scaled_dot_product_attention", "scattered",
-    "shifted", "softmax", "split", "strided_rotary_embedding", "sum_over_second", "take_rows", "top_k", "transposed_convolution",
-    "where",
+    "rms_norm_in_fp32", "rms_norm_of_stream", "root_mean_square_unit", "rotary_embedding", "rotate_half", "scaled",
+    "scaled_dot_product_attention", "scattered", "shifted", "softmax", "split", "strided_rotary_embedding", "sum_over_second",
+    "take_rows", "top_k", "transposed_convolution", "where",
 ]  # fmt: skip

@@ -64,6 +64,12 @@ def rms_norm(x: Tensor, weight: Parameter) -> Tensor:
     return multiply(cast(x, dtype), weight)
 
 
+def root_mean_square_unit(x: Tensor) -> Tensor:
+    """x in fp32 over its root mean square, cast back: an RMS norm without a weight (Llama 4's queries and keys)."""
+    wide = cast(x.reduced(), FP32)
+    return cast(multiply(wide, _reciprocal_root_mean_square(wide)), x.dtype)
+
+
 def rms_norm_in_fp32(x: Tensor, weight: Tensor) -> Tensor:
     """RMS norm in fp32 to the end, cast back after the product with the weight (Gemma, OLMo 2, gpt-oss)."""
     dtype = x.dtype
