@@ -11,7 +11,7 @@ GROUND_TRUTH = Path(__file__).resolve().parent.parent / "tests" / "ground_truth"
 
 # Hyper-parameters of the generic networks: the measuring script's names -> ours.
 OPTION_NAMES = {"base": "base_channels", "vocab": "vocabulary", "emb": "embedding_size", "hidden": "hidden_size"}
-WHISPER_SECONDS = 30
+WHISPER_SECONDS, SAMPLES_PER_SECOND = 30, 16_000
 FRAMES_PER_LATENT, PIXELS_PER_LATENT = 4, 8  # of the video autoencoders measured
 
 
@@ -48,6 +48,8 @@ def _sizes(case: Case) -> dict[str, Any]:
             sizes[ours] = work[theirs]
     if case["kind"] == "whisper":
         sizes["audio_seconds"] = WHISPER_SECONDS
+    if "samples" in work:
+        sizes["audio_seconds"] = work["samples"] / SAMPLES_PER_SECOND
     if "latent_frames" in work:
         sizes["frames"] = FRAMES_PER_LATENT * (work["latent_frames"] - 1) + 1
         sizes["image_size"] = [PIXELS_PER_LATENT * work["latent_h"], PIXELS_PER_LATENT * work["latent_w"]]
