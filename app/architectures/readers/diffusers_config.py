@@ -4,6 +4,7 @@ from collections.abc import Collection
 from typing import Any
 
 from app.architectures.autoencoder import Autoencoder, AutoencoderSpec
+from app.architectures.cogvideox import CogVideoX, CogVideoXSpec
 from app.architectures.diffusion_transformer import DiffusionTransformer, DitSpec
 from app.architectures.diffusion_unet import DiffusionUNet, DiffusionUNetSpec, Level
 from app.architectures.flux import Flux, FluxSpec
@@ -196,6 +197,37 @@ def _pixart(config: Config, options: Options) -> Network:
     return Pixart(spec, options)
 
 
+def _cogvideox(config: Config, options: Options) -> Network:
+    activation = config.get("activation_fn", "gelu-approximate")
+    if activation not in _ACTIVATIONS:
+        raise invalid_field("model.config.activation_fn", f"must be {' or '.join(_ACTIVATIONS)}")
+    for name in ("patch_size_t", "ofs_embed_dim", "use_learned_positional_embeddings"):
+        if config.get(name):
+            raise invalid_field(f"model.config.{name}", "CogVideoX 1.5 and the models conditioned on an image are not read yet")
+    channels, frames = integer(config, "in_channels", default=16), integer(config, "sample_frames", default=49)
+    spec = CogVideoXSpec(
+        heads=integer(config, "num_attention_heads", default=30),
+        head_size=integer(config, "attention_head_dim", default=64),
+        layers=integer(config, "num_layers", default=30, largest=MOST_LAYERS),
+        in_channels=channels,
+        out_channels=integer(config, "out_channels", default=channels),
+        text_width=integer(config, "text_embed_dim", default=4096),
+        time_width=integer(config, "time_embed_dim", default=512),
+        text_length=integer(config, "max_text_seq_length", default=226),
+        patch=integer(config, "patch_size", default=2),
+        attention_bias=flag(config, "attention_bias", True),
+        affine=flag(config, "norm_elementwise_affine", True),
+        activation=_ACTIVATIONS[activation],
+        rotary=flag(config, "use_rotary_positional_embeddings", False),
+        usual=(
+            (frames - 1) // integer(config, "temporal_compression_ratio", default=4) + 1,
+            integer(config, "sample_height", default=60),
+            integer(config, "sample_width", default=90),
+        ),
+    )
+    return CogVideoX(spec, options)
+
+
 def autoencoder(config: Config, options: Options) -> Autoencoder:
     """AutoencoderKL."""
     down = _choices(config, "down_block_types", ("DownEncoderBlock2D",))
@@ -217,6 +249,7 @@ def autoencoder(config: Config, options: Options) -> Autoencoder:
 BUILDERS: dict[str, Builder] = {
     "AutoencoderKL": autoencoder,
     "UNet2DConditionModel": _unet,
+    "CogVideoXTransformer3DModel": _cogvideox,
     "DiTTransformer2DModel": _dit,
     "FluxTransformer2DModel": _flux,
     "PixArtTransformer2DModel": _pixart,

@@ -29,7 +29,7 @@ from app.tape.operators.elementwise import (
     where,
 )
 from app.tape.operators.experts import grouped_linear, sum_over_second, take_rows, top_k
-from app.tape.operators.inplace import activation_, add_
+from app.tape.operators.inplace import activation_, add_, overwritten
 from app.tape.operators.joining import promoted_concatenation, scattered
 from app.tape.operators.linear import embedding, linear, linear_4bit, matmul
 from app.tape.operators.loss import cross_entropy, ctc_loss, fused_linear_cross_entropy, mean_squared_error
@@ -67,9 +67,9 @@ __all__ = [
     "eager_attention", "embedding", "expand", "fused_linear_cross_entropy", "gather", "gelu_new", "global_average_pool",
     "global_response_norm", "group_norm", "grouped_linear", "halves_rotary_embedding", "interleaved_rotary_embedding", "layer_norm",
     "less_row_maximum", "linear", "linear_4bit", "lower", "matmul", "max_pool", "mean", "mean_squared_error", "multiply",
-    "native_rms_norm", "padded", "paired_rotary_embedding", "part", "partial_rotary_embedding", "power", "promoted_concatenation",
-    "raise_to_fp32", "rearranged", "recomputed_gelu", "recurrent_layer", "relu_", "repeat_heads", "repeated", "resampled", "rms_norm",
-    "rms_norm_in_fp32", "rms_norm_of_stream", "root_mean_square_unit", "rotary_embedding", "rotate_half", "scaled",
-    "scaled_dot_product_attention", "scattered", "shifted", "softmax", "split", "strided_rotary_embedding", "sum_over_second",
+    "native_rms_norm", "overwritten", "padded", "paired_rotary_embedding", "part", "partial_rotary_embedding", "power",
+    "promoted_concatenation", "raise_to_fp32", "rearranged", "recomputed_gelu", "recurrent_layer", "relu_", "repeat_heads", "repeated",
+    "resampled", "rms_norm", "rms_norm_in_fp32", "rms_norm_of_stream", "root_mean_square_unit", "rotary_embedding", "rotate_half",
+    "scaled", "scaled_dot_product_attention", "scattered", "shifted", "softmax", "split", "strided_rotary_embedding", "sum_over_second",
     "take_rows", "top_k", "transposed_convolution", "where",
 ]  # fmt: skip

@@ -30,3 +30,21 @@ def activation_(x: Tensor, name: str) -> Tensor:
     copied = tape.training and x.requires_grad and name not in _RESULT_IS_ENOUGH
     kept = tape.like(meta) if copied else out
     return attach(out, [x], [kept], lambda gradient: (tape.like(meta),))
+
+
+def overwritten(x: Tensor, value: Tensor) -> Tensor:
+    """`x` with a part of it written over by `value`. Keeps nothing; backward copies the whole gradient, and once more the part's.
+
+    Source: CopySlices, torch/csrc/autograd/functions/tensor.cpp.
+    """
+    tape, meta, of_value = x.tape, x.meta, value.meta
+    out = x.detach()
+    elementwise_work(tape, value, value)
+    wanted = (x.requires_grad, value.requires_grad)
+
+    def backward(gradient: Tensor) -> Gradients:
+        whole = tape.elementwise_like(meta, gradient)
+        part = tape.elementwise_like(of_value, gradient)
+        return [whole if wanted[0] else None, part if wanted[1] else None]
+
+    return attach(out, [x, value], [], backward)
