@@ -49,6 +49,16 @@ class PreparedInference:
         self.network = self.prepared.network
         self.language: LanguageModel | None = self.network if isinstance(self.network, LanguageModel) and self._has_cache() else None
 
+    @property
+    def passes_of_one_batch(self) -> int:
+        """Forward passes until a batch is done: as many as the sampler takes steps in a diffusion model, else one."""
+        return self.workload.denoising_steps if self.network.family == "diffusion" else 1
+
+    @property
+    def stands_in_for_images(self) -> bool:
+        """Whether a network of the same size takes the place of one that works on images: good for its weights, not for its speed."""
+        return self.prepared.exact_parameters is not None and self.workload.image_size is not None
+
     def _has_cache(self) -> bool:
         return isinstance(self.network, LanguageModel) and bool(self.network.cache_layers())
 
@@ -275,6 +285,16 @@ class PreparedInference:
     def findings(self) -> tuple[Finding, ...]:
         """What is assumed or not modelled."""
         notes = list(self.prepared.findings)
+        if self.passes_of_one_batch > 1:
+            notes.append(
+                Finding(
+                    severity="note",
+                    code="denoising_steps",
+                    message=f"Images a second count {self.workload.denoising_steps} passes of the denoiser for each image; "
+                    "the text encoder and the decoder of latents come on top.",
+                    remedy="Enter the sampler's steps, twice as many with classifier-free guidance.",
+                )
+            )
         if self.workload.runtime == "vllm":
             notes.append(
                 Finding(

@@ -161,6 +161,8 @@ class InferenceJob(Job):
         return self._speed(gpu, spread, self._fitted(gpu, spread).share)
 
     def _speed(self, gpu: Gpu, spread: Sharding, share: float) -> Speed:
+        if self.prepared.stands_in_for_images:
+            return Speed()
         if share not in self._passes:
             self._passes[share] = inference_pass(self.prepared, share)
         return inference_speed(self._passes[share], gpu, spread.gpus, spread)

@@ -11,7 +11,7 @@ def inference_pass(prepared: PreparedInference, gpu_share: float) -> InferencePa
     workload = prepared.workload
     base = InferencePass(runtime=workload.runtime, weight_format=workload.weight_format)
     if prepared.language is None:
-        return replace(base, work=prepared.passes[0].work, samples=prepared.inputs.batch)
+        return replace(base, work=prepared.passes[0].work, samples=prepared.inputs.batch, passes=prepared.passes_of_one_batch)
     hidden, _, heads = prepared.network.widths()
     idle_experts = round(prepared.expert_bytes * (1 - prepared.network.experts_active()))
     found = replace(

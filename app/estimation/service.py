@@ -62,5 +62,6 @@ def speed_json(speed: Speed) -> dict[str, Any]:
         "epoch_seconds": speed.epoch_seconds,
         "run_seconds": speed.run_seconds,
         "interval": {"low": rate / speed.interval_factor, "high": rate * speed.interval_factor, "basis": speed.basis} if rate else None,
+        "basis": speed.basis if rate else "not estimated",
         "bottleneck": speed.bottleneck,
     }

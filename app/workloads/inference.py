@@ -68,6 +68,7 @@ class InferenceWorkload(Document):
     frames: Count | None = None
     audio_seconds: Annotated[float, Field(gt=0, le=10**5)] | None = None
     text_length: Tokens | None = None
+    denoising_steps: Annotated[int, Field(ge=1, le=10_000)] = 30  # passes of a diffusion model for one image; guidance doubles them
     components: Literal["pipeline", "denoiser"] = "pipeline"
     attention: Attention = "sdpa"
     speculative: Speculative | None = None

@@ -5,7 +5,7 @@ from typing import Literal
 from app.estimation.speed.devices import AMPERE, APPLE, BLACKWELL, GEFORCE, HOPPER, OLD, RDNA, VOLTA, WORKSTATION, device_class
 from app.hardware import Gpu
 
-Kind = Literal["decode", "prefill", "train"]
+Kind = Literal["decode", "prefill", "train", "forward"]  # forward: images and other whole samples
 
 MEASURED: dict[Kind, frozenset[str]] = {
     "decode": frozenset(
@@ -23,6 +23,7 @@ MEASURED: dict[Kind, frozenset[str]] = {
             "l40s", "rtx-4080", "rtx-4000-ada", "rtx-5000-ada", "rtx-a6000", "rtx-6000-ada", "h100-pcie", "mac-studio-m2-ultra-192",
         }
     ),
+    "forward": frozenset({"rtx-3090", "rtx-4090", "rtx-5090", "rtx-pro-6000-blackwell-maxq"}),
     "train": frozenset(
         {
             "tesla-v100-16gb-sxm2", "tesla-v100-32gb-sxm2", "quadro-rtx-8000", "rtx-3090", "a10", "a100-40gb-pcie", "a100-80gb-pcie",
@@ -32,13 +33,16 @@ MEASURED: dict[Kind, frozenset[str]] = {
     ),
 }  # fmt: skip
 _INFERENCE_CLASSES = frozenset(known.name for known in (AMPERE, HOPPER, GEFORCE, WORKSTATION, OLD, RDNA, APPLE))
+# Training rows measure them; a forward pass of images goes by the same shares of the peaks.
+_ROOFLINE_CLASSES = frozenset(known.name for known in (VOLTA, AMPERE, HOPPER, BLACKWELL, GEFORCE, WORKSTATION))
 MEASURED_CLASSES: dict[Kind, frozenset[str]] = {
     "decode": _INFERENCE_CLASSES,
     "prefill": _INFERENCE_CLASSES,
-    "train": frozenset(known.name for known in (VOLTA, AMPERE, HOPPER, BLACKWELL, GEFORCE, WORKSTATION)),
+    "forward": _ROOFLINE_CLASSES,
+    "train": _ROOFLINE_CLASSES,
 }
 # A rate lies within [estimate / factor, estimate x factor] for more than nine in ten of the public rows, with room for sources not seen.
-FACTORS: dict[Kind, float] = {"decode": 1.45, "prefill": 1.5, "train": 1.5}
+FACTORS: dict[Kind, float] = {"decode": 1.45, "prefill": 1.5, "train": 1.5, "forward": 1.5}
 BASIS_FACTOR = {"measured on this card": 1.0, "same class": 1.15, "model": 1.6}
 
 

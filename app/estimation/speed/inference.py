@@ -50,8 +50,8 @@ def _forward_speed(job: InferencePass, gpu: Gpu, quantity: int) -> Speed:
     return Speed(
         samples_or_tokens_per_second=quantity * job.samples / elapsed,
         step_seconds=elapsed,
-        interval_factor=interval_factor(gpu, "prefill"),
-        basis=basis(gpu, "prefill"),
+        interval_factor=interval_factor(gpu, "forward"),
+        basis=basis(gpu, "forward"),
         bottleneck=one.bottleneck,
     )
 

@@ -10,7 +10,7 @@ from app.web.charts.tradeoff import Candidate, Tradeoff, tradeoff
 from app.web.contexts.capacity import CapacityRow, capacity_rows
 from app.web.contexts.findings import FindingView, finding_views, sentence
 from app.web.contexts.headline import Headline, headline
-from app.web.contexts.job import job_summary, speed_unit
+from app.web.contexts.job import counted_unit, job_summary
 from app.web.contexts.machine import HOUR_SECONDS, MachineView, age_of, cheapest_of, gpu_name, machine_view, quantified, speed_of
 from app.web.contexts.needs import LedgerView, NeedView, bar_of, ledgers, needs
 from app.web.contexts.values import Document, money_of, whole
@@ -103,7 +103,7 @@ class AnswerView:
 
 def answer_view(request: Mapping[str, Any], advice: Document, names: Names, link_to: LinkTo) -> AnswerView:
     """The view of an advice document for a request document with every default written out."""
-    unit = speed_unit(request["workload"])
+    unit = counted_unit(request["workload"], (machine["speed"] for machine in advice["frontier"]))
     estimate = advice["estimate"]
     views = {pick["role"]: machine_view(pick["machine"], unit) for pick in advice["picks"]}
     misses = [NearMissView(machine=machine_view(miss["machine"], unit), reason=sentence(miss["reason"])) for miss in advice["near_misses"]]

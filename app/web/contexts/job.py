@@ -1,5 +1,6 @@
 """A request in words: its one-line summary, the unit of its speed, and the question as a list."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 from app.units import format_count
@@ -28,6 +29,13 @@ def speed_unit(workload: Document) -> str:
     return "clip" if workload.get("audio_seconds") else "tok"
 
 
+def counted_unit(workload: Document, speeds: Iterable[Document]) -> str:
+    """The same for an answer: a network that is run and generates no text counts samples, unless it is known to read images or sound."""
+    unit = speed_unit(workload)
+    whole_samples = workload["kind"] == "inference" and any(speed.get("samples_or_tokens_per_second") for speed in speeds)
+    return "sample" if unit == "tok" and whole_samples else unit
+
+
 def job_summary(workload: Document, names: Names) -> str:
     """The job on one line: "Llama 3.1 8B, LoRA r16, 4 x 4096 tokens, BF16"."""
     parts = {"training": _training, "inference": _inference, "classical": _classical}[workload["kind"]](workload)
@@ -46,7 +54,7 @@ def model_name(workload: Document, names: Names) -> str:
         return str((model["config"].get("architectures") or [model["config"].get("model_type", "your config.json")])[0])
     if "parameters" in model:
         return f"{format_count(model['parameters'])} parameters"
-    return f"{len(model['layers'])} layers"
+    return f"{len(model['layers'])} layers" if "layers" in model else f"{len(model['graph']['nodes'])} operators"
 
 
 def question(entry: Entry, names: Names, workload: Document) -> tuple[QuestionRow, ...]:

@@ -45,6 +45,7 @@ class MachineView:
     utilisation: float | None  # share of the fullest GPU
     utilisation_tone: str
     speed_text: str
+    speed_note: str  # what the speed rests on, how far off it may be, and what limits it
     speed: float
     chips: tuple[str, ...]
     watts: int
@@ -77,6 +78,7 @@ def machine_view(machine: Document, unit: str) -> MachineView:
         utilisation=used,
         utilisation_tone="" if used is None or used <= TIGHT_SHARE else "tight" if used <= 1 else "over",
         speed_text=text,
+        speed_note=_speed_note(machine["speed"], unit),
         speed=shown_speed,
         chips=tuple(_chips(machine, text)),
         watts=machine["power_watts"],
@@ -170,8 +172,39 @@ def speed_of(speed: Document, unit: str) -> tuple[float, str]:
     """The rate that ranks machines, and how it reads; 0 and nothing where none is known."""
     for key, what in _RATES:
         if value := speed.get(key):
-            return value, f"{rate(value, unit)}{what}"
+            return value, f"{rate(value, unit)}{what}{_mark(speed)}"
     return 0.0, ""
+
+
+def _mark(speed: Document) -> str:
+    """What sets speeds apart that no measurement of the card or of its class stands behind."""
+    return " modelled" if (speed.get("interval") or {}).get("basis") == "model" else ""
+
+
+_BASES = {
+    "measured on this card": "this card is among the measured ones",
+    "same class": "cards of its class were measured, this one was not",
+    "model": "modelled, no measurement of this card",
+}
+_LIMITS = {
+    "memory bandwidth": "the bandwidth of GPU memory",
+    "compute": "arithmetic",
+    "fixed overhead": "the software's fixed cost of every step",
+    "interconnect": "the links between GPUs",
+    "host memory bandwidth": "the bandwidth of system RAM",
+    "disk": "the disk",
+    "data loading": "the loading of data",
+}
+
+
+def _speed_note(speed: Document, unit: str) -> str:
+    interval = speed.get("interval")
+    if not interval:
+        return "" if speed_of(speed, unit)[1] else "Speed: not estimated"
+    limit = speed.get("bottleneck", "")
+    limited = f"; limited by {_LIMITS.get(limit, f'the {limit}')}" if limit else ""
+    span = f"{rate(interval['low'], unit)} to {rate(interval['high'], unit)}"
+    return f"Speed: {span}, {_BASES[interval['basis']]}{limited}"
 
 
 def _chips(machine: Document, speed_text: str) -> Iterable[str]:

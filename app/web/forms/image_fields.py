@@ -50,6 +50,7 @@ IMAGES = Tab(
         ATTENTION,
         DEVICE,
         *ADAPTER_ADVANCED,
+        typed("steps", "Denoising passes", "workload.denoising_steps", COUNT, "30", when="running"),
         chosen("components", "Diffusion runs", "workload.components", _COMPONENTS, when="running"),
         typed("frames", "Frames", "workload.frames", COUNT, hint="video models"),
         *SPREADING,

@@ -8,6 +8,11 @@ from app.catalogue.seed import catalogue_from_seed
 from app.estimation.service import speed_on
 
 GPUS = catalogue_from_seed().gpus
+UNET = {
+    "_class_name": "UNet2DConditionModel", "sample_size": 64, "in_channels": 4, "out_channels": 4, "layers_per_block": 2,
+    "block_out_channels": [320, 640, 1280, 1280], "cross_attention_dim": 768, "attention_head_dim": 8,
+    "down_block_types": [*["CrossAttnDownBlock2D"] * 3, "DownBlock2D"], "up_block_types": ["UpBlock2D", *["CrossAttnUpBlock2D"] * 3],
+}  # fmt: skip
 MPT = {
     "model_type": "mpt", "d_model": 2048, "n_heads": 16, "n_layers": 24, "expansion_ratio": 4, "max_seq_len": 2048, "vocab_size": 50368,
     "attn_config": {"alibi": True},
@@ -43,3 +48,34 @@ def test_all_epochs_take_as_many_times_as_long_as_one() -> None:
         data={"samples": 1000, "epochs": 2.5},
     )  # fmt: skip
     assert speed["run_seconds"] == pytest.approx(2.5 * speed["epoch_seconds"])
+
+
+def test_an_image_takes_as_many_passes_as_the_sampler_has_steps() -> None:
+    document = {
+        "kind": "inference",
+        "model": {"config": UNET},
+        "runtime": "diffusers",
+        "weight_format": "fp16",
+        "image_size": [512, 512],
+    }
+    few, many = (
+        speed_on({**document, "denoising_steps": steps}, GPUS["rtx-4090"], 1)["speed"]["samples_or_tokens_per_second"] for steps in (10, 30)
+    )
+    assert few == pytest.approx(3 * many)
+
+
+def test_no_speed_is_told_of_an_image_model_of_which_only_the_size_is_known() -> None:
+    document = {
+        "kind": "inference",
+        "model": {"parameters": 10**9, "family": "diffusion"},
+        "runtime": "diffusers",
+        "image_size": [512, 512],
+    }
+    assert speed_on(document, GPUS["rtx-4090"], 1)["speed"]["basis"] == "not estimated"
+
+
+def test_classical_jobs_say_that_no_time_is_estimated() -> None:
+    forest = {"kind": "classical", "library": "scikit-learn", "algorithm": "RandomForestClassifier", "rows": 1000, "columns": 10}
+    speed = speed_on(forest, GPUS["rtx-4090"], 1)["speed"]
+    assert speed["basis"] == "not estimated"
+    assert speed["samples_or_tokens_per_second"] is None
