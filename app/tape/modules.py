@@ -128,34 +128,36 @@ class Period(Module):
 
 
 LONGEST_PERIOD = 12
-_SEPARATE_PERIODS = 3  # first, middle, last
 
 
 def plan(kinds: Sequence[object]) -> list[tuple[int, int, int]]:
     """How to trace a row of blocks: (index of the first block, blocks in the period, times), in order.
 
+    The first and the last block of a stretch that repeats itself are traced apart: what comes before and after it differs.
+
     >>> plan("aaaaa")
     [(0, 1, 1), (1, 1, 3), (4, 1, 1)]
     """
-    stretches: list[tuple[int, int, int]] = []
+    planned: list[tuple[int, int, int]] = []
     start = 0
     while start < len(kinds):
-        length, times = _longest_repeat(kinds, start)
-        if times > _SEPARATE_PERIODS:
-            stretches += [(start, length, 1), (start + length, length, times - 2), (start + length * (times - 1), length, 1)]
-        else:
-            stretches += [(start + index, 1, 1) for index in range(length * times)]
-        start += length * times
-    return stretches
+        planned.append((start, 1, 1))
+        start += 1
+        length, times = _longest_repeat(kinds, start - 1)
+        if times > 1:
+            planned.append((start, length, times))
+            start += length * times
+    return planned
 
 
-def _longest_repeat(kinds: Sequence[object], start: int) -> tuple[int, int]:
-    """The period that covers most blocks from `start` on, and how often it repeats; the shortest of equals."""
+def _longest_repeat(kinds: Sequence[object], first: int) -> tuple[int, int]:
+    """The period, and how often it repeats after the block `first` and before the last of the stretch, that spares most blocks."""
     best = (1, 1)
-    for length in range(1, min(LONGEST_PERIOD, len(kinds) - start) + 1):
-        times = 1
-        while kinds[start + times * length : start + (times + 1) * length] == kinds[start : start + length]:
-            times += 1
-        if times > 1 and length * times > best[0] * best[1]:
+    for length in range(1, min(LONGEST_PERIOD, len(kinds) - first) + 1):
+        end = first + length
+        while end < len(kinds) and kinds[end] == kinds[end - length]:
+            end += 1
+        times = (end - first - 2) // length
+        if length * (times - 1) > best[0] * (best[1] - 1):
             best = (length, times)
     return best
