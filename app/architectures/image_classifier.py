@@ -15,7 +15,6 @@ class ImageClassifier(Network):
     """Images [batch, channels, height, width] to logits [batch, classes]."""
 
     channels: int = RGB
-    default_image: tuple[int, int] = (224, 224)
 
     def logits(self, x: Tensor) -> Tensor:
         """Class scores of a batch of images."""

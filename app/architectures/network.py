@@ -25,12 +25,15 @@ class Inputs:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Options:
-    """Choices that are made when a network is built rather than in its configuration. `tensor`: GPUs that its matrices are split over."""
+    """Choices that are made when a network is built rather than in its configuration. `tensor`: GPUs that its matrices are split over;
+    `denoiser_only`: of a diffusion pipeline the network that is trained, without text encoders and autoencoder.
+    """
 
     attention: str = "sdpa"
     checkpointed: bool = False
     fused_cross_entropy: bool = False
     tensor: int = 1
+    denoiser_only: bool = False
     split_at: tuple[int, ...] = field(default=())  # blocks before and from these indices are traced apart (frozen lower layers)
 
 
@@ -38,6 +41,7 @@ class Network(Module):
     """A model that can be trained and run. `vocabulary` marks the tensors that hold logits."""
 
     family: ClassVar[str] = ""
+    default_image: tuple[int, int] = (224, 224)  # height and width where none are given
     splits_tensors: ClassVar[bool] = False  # whether it can be built as one GPU's share (Options.tensor)
     vocabulary: int | None = None
     taken_for: str | None = None  # said where the network is only the nearest one known

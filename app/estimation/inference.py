@@ -12,7 +12,7 @@ from app.estimation import overheads
 from app.estimation.estimate import GpuMemory, Parameters
 from app.estimation.ledger import Ledger, Term
 from app.estimation.memory_terms import terms_of
-from app.estimation.prepared_network import DEFAULT_IMAGE, prepare_network
+from app.estimation.prepared_network import prepare_network
 from app.estimation.residuals import SIZE_ONLY, Residual, interval
 from app.estimation.runtimes import RUNTIMES, TRACED, PassShape, kv_bytes
 from app.estimation.weight_formats import weight_bytes
@@ -45,7 +45,7 @@ class PreparedInference:
     def __init__(self, workload: InferenceWorkload) -> None:
         self.workload = workload
         self.runtime = RUNTIMES[workload.runtime]
-        self.prepared = prepare_network(workload, Options(attention=workload.attention))
+        self.prepared = prepare_network(workload, Options(attention=workload.attention, denoiser_only=workload.components == "denoiser"))
         self.network = self.prepared.network
         self.language: LanguageModel | None = self.network if isinstance(self.network, LanguageModel) and self._has_cache() else None
 
@@ -134,7 +134,7 @@ class PreparedInference:
         return Inputs(
             batch=workload.concurrent_sequences if self.language else workload.batch_size,
             sequence=min(workload.prompt_tokens, workload.context_length) if self.language else workload.prompt_tokens,
-            image=workload.image_size or DEFAULT_IMAGE,
+            image=workload.image_size,
             frames=workload.frames,
             audio_seconds=workload.audio_seconds,
             text=workload.text_length,

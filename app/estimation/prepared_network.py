@@ -15,7 +15,6 @@ from app.workloads.inference import InferenceWorkload
 from app.workloads.training import AdapterTuning, FrozenTuning, FullTuning, LastLayers, TrainingWorkload, Tuning
 
 DEFAULT_SEQUENCE = 2048
-DEFAULT_IMAGE = (224, 224)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -105,7 +104,7 @@ def training_inputs(workload: TrainingWorkload) -> Inputs:
         batch=workload.micro_batch_size,
         sequence=workload.sequence_length or DEFAULT_SEQUENCE,
         target=workload.target_length,
-        image=workload.image_size or DEFAULT_IMAGE,
+        image=workload.image_size,
         frames=workload.frames,
         audio_seconds=workload.audio_seconds,
         text=workload.text_length,

@@ -200,6 +200,7 @@ def _prepared(workload: TrainingWorkload, tensor: int = 1) -> PreparedNetwork:
         checkpointed=workload.activation_checkpointing == "full",
         fused_cross_entropy=workload.fused_cross_entropy,
         tensor=tensor,
+        denoiser_only=True,
     )
     prepared = prepare_network(workload, options)
     splits = split_points(workload.tuning, block_count(prepared.network))

@@ -6,7 +6,6 @@ from app.estimation.checkpoints import checkpoint_bytes
 from app.estimation.estimate import Compute, Estimate, HostMemory, Storage
 from app.estimation.host_memory import HostJob, deep_learning_host_memory
 from app.estimation.job import Job, Needs, wrong_count
-from app.estimation.prepared_network import DEFAULT_IMAGE
 from app.estimation.speed import DataFeed, TrainingPass, training_speed
 from app.estimation.storage import StorageJob, read_bytes_per_second, storage_need
 from app.estimation.strategies import chosen_strategy, training_strategies
@@ -85,7 +84,7 @@ class TrainingJob(Job):
         """One sample as it is handed to the network."""
         if self.traced.is_text:
             return self.traced.inputs.sequence * BYTES_PER_TOKEN
-        height, width = self.traced.inputs.image or DEFAULT_IMAGE
+        height, width = self.traced.inputs.image or self.traced.network.default_image
         return height * width * BYTES_PER_PIXEL * (self.traced.inputs.frames or 1)
 
     @cached_property
@@ -191,7 +190,7 @@ class TrainingJob(Job):
         data = self.workload.data
         length = self.traced.inputs.sequence if self.traced.is_text else 1
         size = data.bytes_per_sample or (data.bytes / data.samples if data.samples and data.bytes else None)
-        height, width = self.traced.inputs.image or DEFAULT_IMAGE
+        height, width = self.traced.inputs.image or self.traced.network.default_image
         pictured = self.traced.network.family in ("vision", "convolutional") and not self.traced.is_text
         return DataFeed(
             pixels=height * width * (self.traced.inputs.frames or 1) if pictured else 0,
