@@ -6,14 +6,18 @@ from typing import Any
 
 from app.architectures import library
 from app.errors import FieldError, InvalidInput
+from app.placement import Finding
 from app.units import format_count
 from app.web.contexts.answer import AnswerView, answer_view
+from app.web.contexts.findings import finding_views
 from app.web.contexts.form import FormView, ModelOption, PresetView, form_view, target_of
 from app.web.contexts.job import job_summary
 from app.web.contexts.values import Document
 from app.web.forms.documents import Names, config_on_one_line, entry_of_document, read_request
 from app.web.forms.entry import Entry, entry_of
+from app.web.model_file import filled_from_file
 from app.web.names import names_for
+from app.web.requests import UploadedFile
 from app.web.site import Site
 from app.workloads.presets import preset_named, presets
 
@@ -34,12 +38,16 @@ class AdvisorPage:
     status: int
 
 
-def advisor_page(pairs: Iterable[tuple[str, str]], site: Site, *, submitted: bool) -> AdvisorPage:
-    """The page for what was typed: with the answer (200), or with every error at its field (422)."""
+def advisor_page(pairs: Iterable[tuple[str, str]], site: Site, *, submitted: bool, file: UploadedFile | None = None) -> AdvisorPage:
+    """The page for what was typed and sent: with the answer (200), or with every error at its field (422)."""
     names = names_for(site.catalogue.current())
     entry = entry_from(list(pairs), names)
+    found: tuple[Finding, ...] = ()
     try:
         entry = with_config_read(entry)
+        if file:
+            filled = filled_from_file(entry, file, names)
+            entry, found = filled.entry, filled.findings
         request = read_request(entry, names)
         advice = site.advice(request)
     except InvalidInput as error:
@@ -49,7 +57,7 @@ def advisor_page(pairs: Iterable[tuple[str, str]], site: Site, *, submitted: boo
     summary = job_summary(document["workload"], names)
     return AdvisorPage(
         title=answer.headline.text,
-        form=form_view(entry, presets=preset_links(), summary=summary),
+        form=form_view(entry, presets=preset_links(), file_findings=finding_views([note.to_json() for note in found]), summary=summary),
         answer=answer,
         submitted=submitted,
         announcement=answer.headline.text,

@@ -36,6 +36,19 @@
     if (button.name === "pick" && window.htmx) { event.preventDefault(); pickModel(button); }
   });
 
+  // The header stands at the start of a model file: the weights behind it stay here.
+  function keepTheStart(input) {
+    const most = Number(input.dataset.firstBytes);
+    const file = input.files[0];
+    if (!file || file.size <= most) return;
+    const start = new DataTransfer();
+    start.items.add(new File([file.slice(0, most)], file.name));
+    input.files = start.files;
+  }
+  document.addEventListener("change", (event) => {
+    if (event.target.matches("input[data-first-bytes]")) keepTheStart(event.target);
+  });
+
   document.addEventListener("keydown", (event) => {
     if (event.key === "Escape" && event.target.id === "model") document.getElementById("model_options").replaceChildren();
   });

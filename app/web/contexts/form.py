@@ -4,9 +4,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from app.errors import FieldError
+from app.web.contexts.findings import FindingView
+from app.web.forms.documents import carries_model
 from app.web.forms.entry import Entry, field_at
 from app.web.forms.field import Choice, Field
 from app.web.forms.tabs import TABS
+
+LONGEST_EXTRA_SHOWN = 300  # characters
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -66,6 +70,8 @@ class ModelView:
     without_config: str  # address of the form without the config.json
     paste: str
     paste_error: str
+    without_file: str  # address of the form without the model of a file; empty where the model is named
+    file_error: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -100,6 +106,7 @@ class FormView:
     extra: str
     extra_words: str
     presets: tuple[PresetView, ...]
+    file_findings: tuple[FindingView, ...]
     errors: tuple[ErrorLink, ...]
     by_post: bool  # the state is too large for an address
     summary: str
@@ -111,6 +118,7 @@ def form_view(
     errors: Sequence[FieldError] = (),
     options: Sequence[ModelOption] = (),
     presets: Sequence[PresetView] = (),
+    file_findings: Sequence[FindingView] = (),
     summary: str = "",
 ) -> FormView:
     """The form for a state, with the errors that were found in it."""
@@ -129,8 +137,9 @@ def form_view(
         advanced_changes=entry.advanced_changes(),
         advanced_open=any(field.error for field in advanced),
         extra=entry.extra,
-        extra_words=entry.extra,
+        extra_words=entry.extra if len(entry.extra) <= LONGEST_EXTRA_SHOWN else f"{entry.extra[:LONGEST_EXTRA_SHOWN]} \u2026",
         presets=tuple(presets),
+        file_findings=tuple(file_findings),
         errors=tuple(_link(entry, error) for error in errors),
         by_post=not entry.fits_in_address,
         summary=summary,
@@ -141,6 +150,8 @@ def target_of(entry: Entry, error: FieldError) -> tuple[str, str]:
     """The id of the field that an error belongs to, and its label; the form itself where it belongs to none."""
     if error.path in {"paste", "config"}:
         return "paste", "config.json"
+    if error.path == "file":
+        return "file", "Model file"
     if error.path.removeprefix("workload.").split(".")[0] == "model" and entry.tab.has_model:
         return ("model", "Model") if not entry.config else ("paste", "config.json")
     field = field_at(entry, error.path)
@@ -195,4 +206,6 @@ def _model(entry: Entry, messages: dict[str, str], options: Sequence[ModelOption
         without_config=f"/?{entry.query_with(config='')}",
         paste=entry.paste,
         paste_error=messages.get("paste", ""),
+        without_file=f"/?{entry.query_with(extra='', model=entry.tab.model_default)}" if carries_model(entry) else "",
+        file_error=messages.get("file", ""),
     )

@@ -15,6 +15,7 @@ from app.web.json_body import decode_json
 from app.workloads import AdviceRequest, parse_request
 
 Document = dict[str, Any]
+_MODEL_FORMS = {"preset", "config", "parameters", "layers", "graph"}
 _ONLY_A_SIZE = re.compile(r"\d+(\.\d+)?\s*(k|m|b|bn|t)", re.IGNORECASE)
 
 
@@ -42,6 +43,20 @@ def read_request(entry: Entry, names: Names) -> AdviceRequest:
     if errors or request is None:
         raise InvalidInput(errors)
     return request
+
+
+def read_document(entry: Entry, names: Names) -> Document:
+    """The request document that the form describes, not validated. Raises InvalidInput for every text that is no value of its field."""
+    errors: list[FieldError] = []
+    document = _document(entry, names, errors)
+    if errors:
+        raise InvalidInput(errors)
+    return document
+
+
+def carries_model(entry: Entry) -> bool:
+    """Whether the model came from a file or an interface, as one that no field can hold."""
+    return bool(entry.extra) and _brings_model(_extra(entry, []), entry)
 
 
 def config_on_one_line(text: str) -> str:
@@ -93,10 +108,10 @@ def _document(entry: Entry, names: Names, errors: list[FieldError]) -> Document:
 
 
 def _brings_model(extra: Document, entry: Entry) -> bool:
-    """Whether the model is a list of layers, which no field can hold; a model that is typed instead takes its place."""
+    """Whether the model is one that no field can hold (a list of layers, a graph, the weights of a file); one that is typed wins."""
     workload = extra.get("workload")
     model = workload.get("model") if isinstance(workload, dict) else None
-    if not (isinstance(workload, dict) and isinstance(model, dict) and "layers" in model):
+    if not (isinstance(workload, dict) and isinstance(model, dict) and _MODEL_FORMS & model.keys()):
         return False
     if entry.model or entry.config:
         del workload["model"]
@@ -179,6 +194,8 @@ def _at(document: Document, path: str) -> tuple[bool, Any]:
 
 def _model_texts(full: Document, names: Names) -> tuple[str, str, str]:
     model = full["workload"].get("model", {})
+    if model.get("weights"):
+        return "", "", ""
     if "config" in model:
         return "", json.dumps(model["config"], separators=(",", ":")), ""
     if "parameters" in model:

@@ -29,7 +29,7 @@ class Entry:
     @property
     def fits_in_address(self) -> bool:
         """Whether the whole state can be a link."""
-        return len(self.config) <= LARGEST_CONFIG_IN_ADDRESS
+        return len(self.config) + len(self.extra) <= LARGEST_CONFIG_IN_ADDRESS
 
     def query(self) -> str:
         """The shortest query string that restores this state: defaults are left out."""
@@ -84,7 +84,7 @@ def entry_of(pairs: Pairs, start: Entry | None = None) -> Entry:
     )  # fmt: skip
 
 
-_OWN_NAMES = ("task", "model", "pick", "config", "paste", "extra", "preset")
+_OWN_NAMES = ("task", "model", "pick", "config", "paste", "file", "extra", "preset")
 
 
 def _blank(tab: Tab) -> Entry:

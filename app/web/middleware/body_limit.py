@@ -8,6 +8,8 @@ from app.web.errors import error_response
 
 JSON_LIMIT_BYTES = 64 * 1024
 FORM_LIMIT_BYTES = 1024 * 1024  # a pasted config.json, or an import file
+UPLOAD_LIMIT_BYTES = 24 * 1024 * 1024  # the start of a model file; GGUF headers of 262,144 words have about 16 MB
+UPLOAD_PATHS = frozenset({"/"})
 
 
 class BodyLimit:
@@ -21,7 +23,7 @@ class BodyLimit:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
-        limit = _limit(Headers(scope=scope))
+        limit = _limit(Headers(scope=scope), scope["path"])
         if _announced(Headers(scope=scope)) > limit:
             await error_response(scope, _too_large(limit))(scope, receive, send)
             return
@@ -52,8 +54,10 @@ class BodyLimit:
             await error_response(scope, error)(scope, receive, send)
 
 
-def _limit(headers: Headers) -> int:
+def _limit(headers: Headers, path: str) -> int:
     kind = headers.get("content-type", "").partition(";")[0].strip().lower()
+    if kind == "multipart/form-data" and path in UPLOAD_PATHS:
+        return UPLOAD_LIMIT_BYTES
     is_form = kind in {"application/x-www-form-urlencoded", "multipart/form-data"}
     return FORM_LIMIT_BYTES if is_form else JSON_LIMIT_BYTES
 

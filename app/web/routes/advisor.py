@@ -5,7 +5,7 @@ from fastapi.responses import RedirectResponse, Response
 
 from app.web.advisor_page import AdvisorPage, advisor_page
 from app.web.render import Rendered, part, shell_of, wants_fragment, whole
-from app.web.requests import FormPairs
+from app.web.requests import FormPairs, FormWithFile
 from app.web.site import Site, SiteOf
 
 router = APIRouter(include_in_schema=False)
@@ -24,10 +24,10 @@ def answer(request: Request, site: SiteOf) -> Response:
 
 
 @router.post("/")
-def home_of_a_long_form(request: Request, pairs: FormPairs, site: SiteOf) -> Response:
-    """A form with a pasted config.json: back to a plain address where it fits into one."""
-    ctx = advisor_page(pairs, site, submitted=True)
-    if ctx.status == 200 and not ctx.form.by_post:
+def home_of_a_long_form(request: Request, form: FormWithFile, site: SiteOf) -> Response:
+    """A form with a model file or a pasted config.json: back to a plain address where it fits into one and nothing is to be said."""
+    ctx = advisor_page(form.pairs, site, submitted=True, file=form.file)
+    if ctx.status == 200 and not ctx.form.by_post and not ctx.form.file_findings:
         return RedirectResponse(f"/?{ctx.query}", status_code=303)
     return _rendered(request, ctx).response()
 
