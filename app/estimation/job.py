@@ -1,5 +1,6 @@
 """What every prepared job offers: an estimate, disks, and placements. It satisfies app.placement.Demand."""
 
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable
 from typing import NamedTuple
 
@@ -8,22 +9,22 @@ from app.hardware import Gpu
 from app.placement import Placement, Sharding, Speed, Unplaceable
 
 
-class Job:
+class Job(ABC):
     """A workload prepared once, asked often. Each kind of workload has its own."""
 
     @property
+    @abstractmethod
     def needs_gpu(self) -> bool:
         """Whether it runs on a GPU."""
-        raise NotImplementedError
 
     @property
+    @abstractmethod
     def estimate(self) -> Estimate:
         """The estimate of the workload as it was written."""
-        raise NotImplementedError
 
+    @abstractmethod
     def place(self, gpu: Gpu | None, quantity: int) -> Placement | Unplaceable:
         """The best way to run on `quantity` of `gpu`, or on the processor alone."""
-        raise NotImplementedError
 
     @property
     def ssd_bytes(self) -> int:
@@ -35,9 +36,9 @@ class Job:
         """Cold storage."""
         return self.estimate.storage.hdd_bytes
 
-    def speed(self, gpu: Gpu, spread: Sharding) -> Speed:
-        """How fast it runs on GPUs when spread like this, whether or not it fits there."""
-        raise NotImplementedError
+    def speed(self, gpu: Gpu, spread: Sharding) -> Speed:  # noqa: ARG002 - only some jobs have one
+        """How fast it runs on GPUs when spread like this, whether or not it fits there; empty where that is not estimated."""
+        return Speed()
 
 
 class Need(NamedTuple):
