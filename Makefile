@@ -37,6 +37,7 @@ lint: .venv/.dev
 
 accuracy: setup .venv/.dev
 	$(PYTHON) -m benchmarks.accuracy
+	$(PYTHON) -m benchmarks.accuracy_speed
 
 bench: setup .venv/.dev
 	$(PYTHON) -m benchmarks.bench

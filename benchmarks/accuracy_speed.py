@@ -24,6 +24,24 @@ from app.hardware import Gpu
 
 ROOT = Path(__file__).resolve().parent.parent
 FACTS = ROOT / "tests" / "ground_truth" / "published_speed.json"
+RULES = ("0.55 x bandwidth / size; 40 % of the peak", "llm-analysis: 0.9 x bandwidth / size; 50 or 70 % of the peak")
+# The second rule's shares beside the first's: llm-analysis advises 0.9 of the bandwidth, 0.7 of the FLOP/s to infer and 0.5 to train.
+SECOND_RULE = {"decode": math.log(0.9 / 0.55), "prefill": math.log(0.7 / 0.4), "train": math.log(0.5 / 0.4)}
+WORST_SHOWN = 10
+UNEXPLAINED = "no cause known"
+EXPLANATIONS = {
+    "litgpt/phi": "LitGPT runs operator by operator; the runtime PyTorch is taken as compiled, as in gpt-fast",
+    "litgpt/StableLM": "LitGPT runs operator by operator; the runtime PyTorch is taken as compiled, as in gpt-fast",
+    "d2/Det-RetinaNet": "no program of the detector: a network of its size stands in for it",
+    "d2/Det-FasterRCNN": "no program of the detector: a network of its size stands in for it",
+    "geerling/Llama-3.2": "the same program reaches a larger share of the bandwidth on this source's other systems",
+    "llamacpp-amd/Mistral": "RDNA 2 has no matrix units and the backend of that time no kernels for it; the class is fitted on later cards",
+    "trtllm-static/GPT-J": "long sequences: the cache counts most, and an FP8 cache, which the source may have used, would halve it",
+    "hf-bert/BERT": "micro-batches of one sequence: kernel launches cost more on that host than the constant says",
+    "llmc/GPT-2": "written in CUDA by hand with fused kernels; the estimate is that of PyTorch",
+    "llamacpp-pr/Llama-2": "a card without tensor cores, at an early state of the integer kernels",
+    "llmfoundry/MPT-a100_40gb": "128 cards and more: the network between the servers is assumed",
+}
 RESULTS = Path(__file__).parent / "results" / "speed.json"
 AIMS = {"decode": 0.10, "prefill": 0.20, "train": 0.18}
 CLEARLY_FASTER = 1.1  # pairs of cards that differ by less are not ranked
@@ -127,14 +145,35 @@ def median_rule_error(rows: Iterable[Outcome]) -> float | None:
     return statistics.median(errors) if errors else None
 
 
-def medians_by_kind(groups: Mapping[tuple[str, str], list[Outcome]]) -> dict[str, dict[str, float]]:
+def rule_medians(kind: str, rows: Iterable[Outcome]) -> list[float | None]:
+    """Both simple rules' median errors, in the order of RULES."""
+    errors = [row.rule_error for row in rows if row.rule_error is not None]
+    if not errors:
+        return [None, None]
+    return [statistics.median(map(abs, errors)), statistics.median(abs(error + SECOND_RULE[kind]) for error in errors)]
+
+
+def medians_over_groups(kind: str, members: Iterable[list[Outcome]]) -> list[float]:
+    """Medians of those over groups."""
+    found = [rule_medians(kind, rows) for rows in members]
+    return [statistics.median(errors[rule] or 0.0 for errors in found if errors[rule] is not None) for rule in range(len(RULES))]
+
+
+def worst_rows(scored: Iterable[Outcome], count: int) -> list[dict[str, Any]]:
+    """The rows that are furthest off, with what is known of why."""
+    ordered = sorted(scored, key=lambda row: -abs(row.error))[:count]
+    return [{**asdict(row), "explanation": EXPLANATIONS.get(row.group, UNEXPLAINED)} for row in ordered]
+
+
+def medians_by_kind(groups: Mapping[tuple[str, str], list[Outcome]]) -> dict[str, dict[str, Any]]:
     """The median over groups of each kind, for the estimator and for the rule."""
-    kinds: dict[str, dict[str, float]] = {}
+    kinds: dict[str, dict[str, Any]] = {}
     for kind, aim in AIMS.items():
         members = [rows for (of, _), rows in groups.items() if of == kind]
         if members:
             rule = statistics.median(error for rows in members if (error := median_rule_error(rows)) is not None)
             kinds[kind] = {"median": statistics.median(map(median_error, members)), "rule": rule, "aim": aim, "groups": len(members)}
+            kinds[kind]["rules"] = medians_over_groups(kind, members)
     return kinds
 
 
@@ -194,7 +233,12 @@ def report(scored: list[Outcome], unanswered: list[str], worst: int) -> dict[str
         print(f"no answer: {line}")
     return {
         "kinds": kinds,
-        "groups": {f"{kind} {group}": {"rows": len(rows), "median": median_error(rows)} for (kind, group), rows in groups.items()},
+        "rules": RULES,
+        "groups": [
+            {"kind": kind, "group": group, "rows": len(rows), "median": median_error(rows), "rules": rule_medians(kind, rows)}
+            for (kind, group), rows in groups.items()
+        ],
+        "worst": worst_rows(scored, WORST_SHOWN),
         "ranking": {"right": right, "pairs": pairs},
         "coverage": coverage(scored),
         "scaling_points": [100 * error for error in scaling],

@@ -10,9 +10,11 @@ from fastapi import APIRouter, Request
 from fastapi.responses import Response
 
 from app.resources import resource_path
+from app.web.contexts.speed_accuracy import SpeedAccuracy, speed_accuracy
 from app.web.render import page
 
 TABLE = "benchmarks/results/accuracy.json"
+SPEED_TABLE = "benchmarks/results/speed.json"
 
 router = APIRouter(include_in_schema=False)
 
@@ -46,26 +48,36 @@ class AccuracyPage:
     estimator: str
     families: tuple[FamilyRow, ...]
     peers: tuple[PeerRow, ...]
+    speed: SpeedAccuracy | None
 
 
 @router.get("/accuracy")
 def accuracy(request: Request) -> Response:
-    """The table that `make accuracy` writes."""
+    """The tables that `make accuracy` writes."""
     return page(request, "pages/accuracy.html", accuracy_page())
 
 
 @cache
 def accuracy_page() -> AccuracyPage:
-    """The page, from the file as it is installed."""
-    try:
-        table = json.loads(resource_path(TABLE).read_text(encoding="utf-8"))
-    except FileNotFoundError:
-        return AccuracyPage(estimator="", families=(), peers=())
+    """The page, from the files as they are installed."""
+    table, speeds = _table(TABLE), _table(SPEED_TABLE)
+    speed = speed_accuracy(speeds) if speeds else None
+    if table is None:
+        return AccuracyPage(estimator="", families=(), peers=(), speed=speed)
     return AccuracyPage(
         estimator=table["estimator"],
         families=tuple(_family(name, figures) for name, figures in table["families"].items()),
         peers=tuple(PeerRow(**{key: row[key] for key in ("rule", "runs", "median", "p90")}) for row in table["peers"]),
+        speed=speed,
     )
+
+
+def _table(path: str) -> dict[str, Any] | None:
+    try:
+        found: dict[str, Any] = json.loads(resource_path(path).read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        return None
+    return found
 
 
 def _family(name: str, figures: Mapping[str, Any]) -> FamilyRow:

@@ -1,0 +1,70 @@
+"""How far estimated speeds lie from published measurements, as the page of accuracy shows it."""
+
+from dataclasses import dataclass
+
+from app.web.charts.scatter import Scatter, scatter
+from app.web.contexts.values import Document
+
+KIND_NAMES = {"decode": "Decoding", "prefill": "Prompts and images in", "train": "Training"}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SpeedGroup:
+    """One source and model family, or the median over those of one kind. Errors are shares, |ln(estimate / measured)|."""
+
+    name: str
+    rows: int
+    median: float
+    rules: tuple[float | None, ...]  # in the order of `SpeedAccuracy.rules`; None where a rule says nothing
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SpeedRow:
+    """One measured row."""
+
+    name: str
+    measured: float
+    estimate: float
+    error: float
+    explanation: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SpeedAccuracy:
+    """The part of the page that is about speed."""
+
+    rules: tuple[str, ...]
+    kinds: tuple[SpeedGroup, ...]
+    groups: tuple[SpeedGroup, ...]
+    worst: tuple[SpeedRow, ...]
+    rows: tuple[SpeedRow, ...]
+    chart: Scatter | None
+    ranked_right: int
+    pairs: int
+    covered: float
+
+
+def speed_accuracy(table: Document) -> SpeedAccuracy:
+    """The view of the document that benchmarks/accuracy_speed.py writes."""
+    rows = tuple(_row(row) for row in table["rows"])
+    return SpeedAccuracy(
+        rules=tuple(table["rules"]),
+        kinds=tuple(_group(KIND_NAMES[kind], figures, "groups") for kind, figures in table["kinds"].items()),
+        groups=tuple(_group(f"{KIND_NAMES[one['kind']]}: {one['group']}", one, "rows") for one in table["groups"]),
+        worst=tuple(_row(row) for row in table["worst"]),
+        rows=rows,
+        chart=scatter([(f"{row.name}: {row.estimate:,.4g} for {row.measured:,.4g}", row.measured, row.estimate) for row in rows]),
+        ranked_right=table["ranking"]["right"],
+        pairs=table["ranking"]["pairs"],
+        covered=table["coverage"],
+    )
+
+
+def _group(name: str, figures: Document, count: str) -> SpeedGroup:
+    return SpeedGroup(name=name, rows=figures[count], median=figures["median"], rules=tuple(figures["rules"]))
+
+
+def _row(row: Document) -> SpeedRow:
+    return SpeedRow(
+        name=row["id"], measured=row["measured"], estimate=row["estimate"], error=row["error"], explanation=row.get("explanation", "")
+    )
