@@ -139,13 +139,21 @@ class Decoder(Module):
         return self.conv_out(x)
 
 
-class Autoencoder(Network):
+class LatentDecoder(Network):
+    """An autoencoder of which a pipeline runs the decoder."""
+
+    def decoded(self, tape: Tape, inputs: Inputs) -> Tensor:
+        """Images or videos of latents of the size that the inputs say."""
+        raise NotImplementedError
+
+
+class Autoencoder(LatentDecoder):
     """Images to latents and back."""
 
     family: ClassVar[str] = "diffusion"
 
     def __init__(self, spec: AutoencoderSpec, options: Options) -> None:
-        self.spec = spec
+        self.spec, self.default_image = spec, (spec.image_size, spec.image_size)
         self.encoder, self.decoder = Encoder(spec, options), Decoder(spec, options)
         self.quant_conv = Conv2d(2 * spec.latents, 2 * spec.latents, 1) if spec.before_latents else None
         self.post_quant_conv = Conv2d(spec.latents, spec.latents, 1) if spec.after_latents else None
@@ -177,8 +185,17 @@ class Autoencoder(Network):
         """The reconstruction without gradients."""
         return self.reconstructed(self._images(tape, inputs))
 
+    def decoded(self, tape: Tape, inputs: Inputs) -> Tensor:
+        """Images of latents."""
+        batch, _, *sides = self._shape(inputs)
+        latents = tape.empty((batch, self.spec.latents, *(side // self.spec.scale for side in sides)), weight_dtype(self))
+        return self.decode(latents)
+
     def _images(self, tape: Tape, inputs: Inputs) -> Tensor:
-        sides = inputs.image or (self.spec.image_size, self.spec.image_size)
+        return held(tape, self._shape(inputs), weight_dtype(self))
+
+    def _shape(self, inputs: Inputs) -> tuple[int, int, int, int]:
+        sides = inputs.image or self.default_image
         if any(side % self.spec.scale for side in sides):
             raise invalid_field("image_size", f"both sides must be multiples of {self.spec.scale} pixels for this model")
-        return held(tape, (inputs.batch, self.spec.images, *sides), weight_dtype(self))
+        return inputs.batch, self.spec.images, *sides

@@ -6,11 +6,12 @@ from typing import Any
 from app.architectures import graph
 from app.architectures.library import find
 from app.architectures.network import Network, Options
-from app.architectures.readers import diffusers_config, layer_list, timm_models, transformers_config
+from app.architectures.readers import diffusers_config, diffusers_pipeline, layer_list, timm_models, transformers_config
 from app.errors import RigwiseError
 from app.workloads.fields import invalid_field
 from app.workloads.model import ConfigModel, GraphModel, LayerListModel, ModelReference, PresetModel, SizeModel
 
+DIFFUSERS = {**diffusers_config.BUILDERS, **diffusers_pipeline.BUILDERS}
 DECODER_FIELDS = ("vocab_size", "hidden_size", "num_hidden_layers", "num_attention_heads", "intermediate_size")
 EXPERT_FIELDS = ("num_experts", "num_local_experts", "n_routed_experts")
 FURTHEST_LIKENESS = 0.05  # share of a model's parameters by which a likeness may differ
@@ -64,7 +65,7 @@ def build_from_config(config: Mapping[str, Any], options: Options) -> Network:
     A decoder of a type that is not known here is taken for a Llama-like one, which the network then says of itself.
     """
     if "_class_name" in config:
-        builder = diffusers_config.BUILDERS.get(str(config["_class_name"]))
+        builder = DIFFUSERS.get(str(config["_class_name"]))
         what = f"'{str(config['_class_name'])[:60]}'"
     elif "model_type" in config:
         builder = transformers_config.BUILDERS.get(str(config["model_type"]))

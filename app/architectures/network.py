@@ -12,7 +12,7 @@ from app.tape.tensor import Parameter, Tape, Tensor
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Inputs:
-    """Sizes of one forward pass. Lengths in tokens, images in pixels, audio in seconds."""
+    """Sizes of one forward pass. Lengths in tokens, images in pixels, audio in seconds; `steps` of a pipeline's sampler."""
 
     batch: int = 1
     sequence: int = 512
@@ -21,6 +21,7 @@ class Inputs:
     frames: int | None = None
     audio_seconds: float | None = None
     text: int | None = None
+    steps: int = 1
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -44,6 +45,7 @@ class Network(Module):
     default_image: tuple[int, int] = (224, 224)  # height and width where none are given
     splits_tensors: ClassVar[bool] = False  # whether it can be built as one GPU's share (Options.tensor)
     vocabulary: int | None = None
+    assumed: str | None = None  # said of how it is run or trained
     taken_for: str | None = None  # said where the network is only the nearest one known
 
     def parameter_count(self) -> int:

@@ -5,7 +5,9 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import cast
 
+from app.architectures.autoencoder import LatentDecoder
 from app.architectures.cache import KvCache
+from app.architectures.diffusion_pipeline import Pipeline
 from app.architectures.language_head import LanguageModel
 from app.architectures.network import Inputs, Options
 from app.estimation import overheads
@@ -15,7 +17,7 @@ from app.estimation.memory_terms import terms_of
 from app.estimation.prepared_network import prepare_network
 from app.estimation.residuals import SIZE_ONLY, Residual, interval
 from app.estimation.runtimes import RUNTIMES, TRACED, PassShape, kv_bytes
-from app.estimation.weight_formats import weight_bytes
+from app.estimation.weight_formats import largest_packed_matrix, weight_bytes
 from app.hardware import Gpu
 from app.placement import Finding, Sharding
 from app.tape.dtypes import BF16, FP16, FP32, DType
@@ -27,6 +29,8 @@ from app.workloads.fields import invalid_field
 from app.workloads.inference import GpuLayers, InferenceWorkload
 
 COMPUTE_TYPES = {"fp32": FP32, "f32": FP32, "fp16": FP16, "f16": FP16}
+# bitsandbytes 0.41 quantizes from fp16: with bf16 activations a product makes the fp16 matrix and its cast; transformers keeps one type.
+UNPACKED_COPIES = {"pytorch": 2}
 RUNTIME_RESIDUAL = Residual(0.05, 0.08, "measured")  # llama.cpp and vLLM logs, totals
 
 
@@ -51,8 +55,9 @@ class PreparedInference:
 
     @property
     def passes_of_one_batch(self) -> int:
-        """Forward passes until a batch is done: as many as the sampler takes steps in a diffusion model, else one."""
-        return self.workload.denoising_steps if self.network.family == "diffusion" else 1
+        """Forward passes until a batch is done: as many as the sampler takes steps of a denoiser alone; a pipeline's pass has them all."""
+        whole = isinstance(self.network, (Pipeline, LatentDecoder))
+        return self.workload.denoising_steps if self.network.family == "diffusion" and not whole else 1
 
     @property
     def stands_in_for_images(self) -> bool:
@@ -80,8 +85,16 @@ class PreparedInference:
         workload = self.workload
         if self.file_weights is not None:
             return self.file_weights
-        count = weight_bytes(self.network, workload.weight_format, group_size=workload.group_size, bits_per_weight=workload.bits_per_weight)
+        count = weight_bytes(
+            self.network, workload.weight_format, group_size=workload.group_size, bits_per_weight=workload.bits_per_weight,
+            pack_heads=self._packs_heads,
+        )  # fmt: skip
         return round(count * self.prepared.scale)
+
+    @property
+    def _packs_heads(self) -> bool:
+        """transformers keeps heads in 16 bits; loaders that replace every linear layer do not, and tied heads are embeddings."""
+        return self.workload.runtime == "pytorch" and self.language is not None and not self.language.tied
 
     @cached_property
     def weights_read(self) -> int:
@@ -138,6 +151,7 @@ class PreparedInference:
             frames=workload.frames,
             audio_seconds=workload.audio_seconds,
             text=workload.text_length,
+            steps=workload.denoising_steps,
         )
 
     @cached_property
@@ -220,7 +234,16 @@ class PreparedInference:
             Category.KV_CACHE: self.cache.formula,
             Category.ACTIVATIONS: self._pass_formula(),
         }
-        return terms_of(peak, shares, notes)
+        return [*terms_of(peak, shares, notes), *self._unpacked_terms()]
+
+    def _unpacked_terms(self) -> list[Term]:
+        """bitsandbytes unpacks a whole matrix for every product with more than one token."""
+        if self.workload.weight_format != "nf4" or self.language is None:
+            return []
+        copies = UNPACKED_COPIES.get(self.workload.runtime, 1)
+        elements = largest_packed_matrix(self.network, pack_heads=self._packs_heads)
+        formula = f"{copies} x {elements:,} elements of the largest matrix x 2 B"
+        return [_term("unpacked_matrix", "Unpacked matrix", 2 * copies * elements, formula, "bitsandbytes, MatMul4Bit")]
 
     def _in_own_formats(self, moment: Moment) -> int:
         return moment.total_bytes - moment.bytes_of(Category.KV_CACHE) + self._cache_at(moment)

@@ -39,7 +39,9 @@ def prepare_network(workload: TrainingWorkload | InferenceWorkload, options: Opt
         message = f"{network.taken_for[:1].upper()}{network.taken_for[1:]}."
         finding = Finding(severity="caution", code="nearest_family", message=message, remedy=remedy)
         return PreparedNetwork(network=network, residual=UNMEASURED, findings=(finding,))
-    return PreparedNetwork(network=network, residual=FAMILIES.get(network.family, UNMEASURED))
+    assumed = Finding(severity="note", code="assumed_run", message=f"Taken for granted: {network.assumed}.")
+    findings = (assumed,) if network.assumed else ()
+    return PreparedNetwork(network=network, residual=FAMILIES.get(network.family, UNMEASURED), findings=findings)
 
 
 def _stand_in(unmodelled: Unmodelled, options: Options) -> PreparedNetwork:

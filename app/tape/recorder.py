@@ -5,6 +5,8 @@ Equal blocks are run a few times and written down once for all of them: a *segme
 """
 
 from collections import defaultdict
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from enum import IntEnum
 from operator import add
@@ -136,6 +138,17 @@ class Recorder:
         work.flops += flops * times
         work.bytes_moved += bytes_moved * times
         self.latest = (work, times, flops, bytes_moved)
+
+    @contextmanager
+    def repeated(self, times: int) -> Iterator[None]:
+        """What is done meanwhile is done so many times over, each time in the memory of the first: its work counts as often."""
+        before = {key: (work.calls, work.flops, work.bytes_moved) for key, work in self.work.items()}
+        yield
+        for key, work in self.work.items():
+            calls, flops, bytes_moved = before.get(key, (0, 0, 0))
+            work.calls += (times - 1) * (work.calls - calls)
+            work.flops += (times - 1) * (work.flops - flops)
+            work.bytes_moved += (times - 1) * (work.bytes_moved - bytes_moved)
 
     def take_back(self, count: int) -> None:
         """The latest operator does not run after all: its work, and its result of `count` bytes, are taken out of the record."""
