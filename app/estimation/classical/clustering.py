@@ -16,6 +16,8 @@ LIST_BYTES = 200  # a numpy array object and its pointers for each row
 EDGE_LOSS = 0.25  # of a neighbourhood's diameter that lies outside the data at each face
 MOST_DIMENSIONS = 3  # tables of more columns lie near surfaces of few dimensions
 USUAL_NEIGHBOURS = 50
+AFFINITY_MATRICES = 4.25  # similarities, Laplacian, working copies; one case
+DENSITY_TREE_BYTES = 470  # core distances, spanning tree, condensed tree of a row; one case
 MIXTURE_COPIES = 5.2  # arrays of rows x components; two cases
 NEIGHBOURS = Spread(0.4, 3.0, "how many neighbours lie within eps depends on the data")
 
@@ -116,7 +118,15 @@ def agglomerative(task: Task) -> Plan:
     return _labelled(task, (distances,), 1)
 
 
+def density_tree(task: Task) -> Plan:
+    """HDBSCAN: distances to the nearest rows, a spanning tree and the tree of clusters."""
+    vectors = product(
+        "row_vectors", "Spanning tree and tree of clusters", f"{SOURCE}/_hdbscan; one case", rows=task.rows, bytes=DENSITY_TREE_BYTES
+    )
+    return _labelled(task, (vectors, *float_copy(task)), 1)
+
+
 def affinity(task: Task) -> Plan:
     """Spectral clustering, affinity propagation and others that hold a similarity for every pair of rows."""
-    matrices = product("affinities", "Similarity matrices", SOURCE, matrices=3, entries=task.rows * task.rows, bytes=8)
+    matrices = product("affinities", "Similarity matrices", SOURCE, matrices=AFFINITY_MATRICES, entries=task.rows * task.rows, bytes=8)
     return _labelled(task, (matrices,), 1)

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 from app.estimation.baselines import classical_baseline, system_term
-from app.estimation.classical.intervals import FAMILIES, UNKNOWN, UNMEASURED, interval
+from app.estimation.classical.intervals import FAMILIES, UNKNOWN, UNMEASURED, Residual, interval
 from app.estimation.classical.plan import Plan, Step, total
 from app.estimation.classical.preparation import prepared
 from app.estimation.classical.reading import data_step, file_bytes
@@ -42,7 +42,7 @@ def estimate_classical(workload: ClassicalWorkload) -> ClassicalNeed:
     steps = (read, *preparation, *plan.steps)
     baseline = classical_baseline(workload.library, plan.family, reads_files=workload.source_format != "memory")
     name, terms = _peak(steps, baseline)
-    spread = interval(terms, UNKNOWN if found.stands_for else FAMILIES.get(plan.family, UNMEASURED), dict(plan.spreads))
+    spread = interval(terms, _residual(found, plan), dict(plan.spreads))
     return ClassicalNeed(
         host_memory=_host_memory(terms, spread),
         model_file_bytes=plan.model_file_bytes,
@@ -51,6 +51,13 @@ def estimate_classical(workload: ClassicalWorkload) -> ClassicalNeed:
         data_bytes=_data_bytes(Task.of(workload), read),
         findings=_findings(workload, found, plan, terms, unknown_steps),
     )
+
+
+def _residual(found: Found, plan: Plan) -> Residual:
+    """How far the truth may lie: least where the algorithm itself was measured, most where another one stands for it."""
+    if found.stands_for:
+        return UNKNOWN
+    return FAMILIES[plan.family] if plan.measured else UNMEASURED
 
 
 def _peak(steps: tuple[Step, ...], baseline: Term) -> tuple[str, tuple[Term, ...]]:

@@ -41,7 +41,7 @@ FAMILIES: Final = {
     "neural": Residual(0.12, 0.09),
     "statistics": Residual(0.10, 0.15),  # six tables with statsmodels, outside the collection
 }
-UNMEASURED: Final = Residual(0.30, 0.60, "model")  # mechanisms without a measured case
+UNMEASURED: Final = Residual(0.30, 0.60, "model")  # an algorithm taken to work like a measured one
 UNKNOWN: Final = Residual(0.60, 2.0, "model")  # an algorithm that another one stands for
 
 

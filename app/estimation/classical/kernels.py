@@ -46,9 +46,9 @@ def support_vector_machine(task: Task) -> Plan:
     return fitted("kernels", task, fit, model=(model,), model_file_bytes=model.bytes, spreads={"kernel_cache": SUPPORT})
 
 
-def complete_kernel(task: Task) -> Plan:
-    """KernelRidge and Gaussian processes: the complete kernel, its factor and one temporary."""
-    kernel = product("kernel", "Kernel matrix, its factor and a temporary", SKLEARN, matrices=3, entries=task.rows * task.rows, bytes=8)
+def complete_kernel(matrices: int, task: Task) -> Plan:
+    """KernelRidge holds the complete kernel, its factor and a temporary; Gaussian processes also its gradients: nine matrices in all."""
+    kernel = product("kernel", "Kernel matrix, its factor, temporaries", SKLEARN, matrices=matrices, entries=task.rows * task.rows, bytes=8)
     model = product("training_rows", "Training rows", SKLEARN, rows=task.rows, columns=task.columns, bytes=8)
     return fitted("kernels", task, (kernel,), model=(model,), model_file_bytes=model.bytes)
 

@@ -139,6 +139,18 @@ def naive_bayes(task: Task) -> Plan:
     return fitted("bayes", task, fit, (scores,))
 
 
+def bernoulli_naive_bayes(task: Task) -> Plan:
+    """BernoulliNB: a copy of zeros and ones in the table's type, beside the label matrix."""
+    source = f"{SKLEARN}, naive_bayes.py: binarize"
+    indicators = product("indicators", "Label indicators and counts", source, rows=task.rows, classes=task.classes, copies=4, bytes=8)
+    return fitted("bayes", task, (table_copy(task, "binarized", "Copy of zeros and ones", source), indicators), sparse_slice(task))
+
+
+def copying(copies: float, task: Task) -> Plan:
+    """Estimators of which no more is known than how many full copies of the table their fit was measured to make."""
+    return fitted("linear", task, (table_copy(task, "copies", "Full copies of the table", "measured on one or two tables", copies=copies),))
+
+
 def counting_naive_bayes(task: Task) -> Plan:
     """MultinomialNB, BernoulliNB and their kind: the label matrix and counts."""
     source = f"{SKLEARN}, naive_bayes.py, _BaseDiscreteNB"

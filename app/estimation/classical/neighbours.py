@@ -9,6 +9,7 @@ from app.estimation.classical.task import Task
 SOURCE = f"{SKLEARN}, neighbors"
 BRUTE_FROM_COLUMNS = 16  # neighbors/_base.py: algorithm="auto" searches exhaustively above 15 columns
 TREE_ROW_BYTES = 21  # row numbers, bounds of the nodes, classes
+NEIGHBOUR_BYTES = 50  # distances and row numbers, sorted copies, reachabilities; two cases
 CLASS_ROW_BYTES = 40  # sorting the labels to number the classes
 
 
@@ -40,8 +41,9 @@ def nearest_neighbours(task: Task) -> Plan:
     return replace(plan, steps=(Step(name="encode", transient=present(classes)), *plan.steps))
 
 
-def all_neighbour_lists(task: Task) -> Plan:
-    """LocalOutlierFactor: distances and numbers of the neighbours of every row."""
-    neighbours = task.count("n_neighbors", 20)
-    lists = product("neighbour_lists", "Neighbours of every row", SOURCE, rows=task.rows, neighbours=neighbours, bytes=16)
-    return fitted("neighbours", task, (lists, *float_copy(task)), model=(lists,), model_file_bytes=2 * lists.bytes)
+def all_neighbour_lists(usual: int, task: Task) -> Plan:
+    """LocalOutlierFactor, t-SNE and others that keep the nearest neighbours of every row; `usual` is how many they take by default."""
+    neighbours = task.count("n_neighbors", usual)
+    lists = product("neighbour_lists", "Neighbours of every row", SOURCE, rows=task.rows, neighbours=neighbours, bytes=NEIGHBOUR_BYTES)
+    file_bytes = task.rows * neighbours * 16 + task.cells * task.item_bytes
+    return fitted("neighbours", task, (lists, *float_copy(task)), model_file_bytes=file_bytes)

@@ -36,7 +36,7 @@ class Plan:
     steps: tuple[Step, ...]
     model_file_bytes: int = 0
     spreads: Mapping[str, Spread] = field(default_factory=dict)
-    notes: tuple[str, ...] = ()
+    measured: bool = True  # False: taken to work like a measured algorithm
 
 
 def product(key: str, label: str, source: str, /, **quantities: float) -> Term:

@@ -30,7 +30,7 @@ def cross_validation(task: Task, plan_of: Callable[[Task], Plan]) -> Plan:
     In one process a fold's training and test part lie beside the table. With more, the table is written to a shared mapping, and every
     worker holds its interpreter, its fold and what its fit needs.
     """
-    folds = max(2, int(task.number("cv", DEFAULT_FOLDS)) if isinstance(task.value("cv"), int) else DEFAULT_FOLDS)
+    folds = max(2, task.count("cv", DEFAULT_FOLDS))
     inner = _inner(task)
     plan = plan_of(inner.with_rows(task.rows * (folds - 1) // folds))
     fit = max(total((*step.transient, *step.retained)) for step in plan.steps)
