@@ -13,11 +13,11 @@ from app.estimation.estimate import HostMemory
 from app.estimation.host_memory import recommended_gb
 from app.estimation.ledger import Interval, Ledger, Term
 from app.placement import Finding
-from app.units import format_binary
+from app.units import GIB, format_binary
 from app.workloads.classical import ClassicalWorkload
 
 NOT_DATA = frozenset({"slack", "freed_chunks", "arrow_pool", "file_buffers", "arrow_table", "decoding"})
-MANY_BYTES = 64 * 2**30
+MANY_BYTES = 64 * GIB  # needs above this come with a remedy
 RECLAIMABLE = ("mapped_file", "mapped_pages", "mapped_table")
 
 
