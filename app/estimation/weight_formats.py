@@ -101,15 +101,26 @@ def packed_bits(weight_format: str, group_size: int, bits_per_weight: float | No
     return table[weight_format]
 
 
-def weight_bytes(network: Network, weight_format: str, *, group_size: int = 128, bits_per_weight: float | None = None) -> int:
-    """Bytes of all weights of a network in this format. What a format leaves in 16 bits (embeddings, heads, norms) stays so."""
+def weight_bytes(
+    network: Network, weight_format: str, *, group_size: int = 128, bits_per_weight: float | None = None, pack_heads: bool = False
+) -> int:
+    """Bytes of all weights of a network in this format. What a format leaves in 16 bits (embeddings, norms, heads) stays so.
+
+    `pack_heads`: loaders that replace every linear layer, as Lightning Fabric does for bitsandbytes, pack the head too.
+    """
     if weight_format in PLAIN_BITS:
         return _plain(network, PLAIN_BITS[weight_format])
     if weight_format in MIXES:
         return gguf_bytes(network, weight_format)
     if weight_format in PUBLISHED_BITS:
         return ceil_div(round(sum(p.size * p.times for p in _weights(network)) * PUBLISHED_BITS[weight_format]), 8)
-    return _packed(network, packed_bits(weight_format, group_size, bits_per_weight))
+    return _packed(network, packed_bits(weight_format, group_size, bits_per_weight), pack_heads=pack_heads)
+
+
+def largest_packed_matrix(network: Network, *, pack_heads: bool) -> int:
+    """Elements of the largest matrix that a packed format covers."""
+    packed = _matrices(network, heads=pack_heads)
+    return max((parameter.size for parameter in _weights(network) if id(parameter) in packed), default=0)
 
 
 def _weights(network: Network) -> list[Parameter]:
@@ -123,8 +134,8 @@ def _plain(network: Network, bits: int) -> int:
     return _packed(network, bits)
 
 
-def _packed(network: Network, bits: float) -> int:
-    matrices = _matrices(network)
+def _packed(network: Network, bits: float, *, pack_heads: bool = False) -> int:
+    matrices = _matrices(network, heads=pack_heads)
     total = 0
     for parameter in _weights(network):
         if id(parameter) not in matrices:
@@ -136,12 +147,12 @@ def _packed(network: Network, bits: float) -> int:
     return total
 
 
-def _matrices(network: Network) -> dict[int, str]:
-    """Weights of linear layers other than heads, by identity, with the layer's own name."""
+def _matrices(network: Network, *, heads: bool = False) -> dict[int, str]:
+    """Weights of linear layers, those of heads only where asked for, by identity, with the layer's own name."""
     found: dict[int, str] = {}
     for path, module in network.named_modules():
         name = path.rpartition(".")[2]
-        if isinstance(module, Linear) and name not in HEADS:
+        if isinstance(module, Linear) and (heads or name not in HEADS):
             found[id(module.weight)] = name
     return found
 

@@ -91,3 +91,15 @@ def test_an_unknown_weight_format_is_refused_by_name() -> None:
     with pytest.raises(InvalidInput) as refused:
         prepared(weight_format="q9_z")
     assert refused.value.errors[0].path == "weight_format"
+
+
+def test_four_bits_of_bitsandbytes_unpack_the_largest_matrix_and_pack_the_head_outside_transformers() -> None:
+    short = {"weight_format": "nf4", "context_length": 256, "prompt_tokens": 16}
+    ledgers = {runtime: prepared(runtime=runtime, **short).gpu_memory(Sharding()).ledger.terms for runtime in ("transformers", "pytorch")}
+    found = {runtime: {term.key: term.bytes for term in terms} for runtime, terms in ledgers.items()}
+    head = 128_256 * 8192
+    assert found["transformers"]["unpacked_matrix"] == 2 * 28_672 * 8192
+    assert found["pytorch"]["unpacked_matrix"] == 2 * 2 * head
+    saved = found["transformers"]["weights"] - found["pytorch"]["weights"]
+    assert saved == pytest.approx(head * (2 - 0.5), rel=0.05)
+    assert "unpacked_matrix" not in {term.key for term in prepared(runtime="transformers").gpu_memory(Sharding()).ledger.terms}

@@ -35,6 +35,7 @@ _TONES = {
     "communicators": "context",
     "communication_buffers": "context",
     "compute_buffer": "workspace",
+    "unpacked_matrix": "workspace",
     "operating_system": "context",
     "processes": "weights",
     "environment": "slack",

@@ -15,6 +15,7 @@ from app.web.render import page
 
 TABLE = "benchmarks/results/accuracy.json"
 SPEED_TABLE = "benchmarks/results/speed.json"
+INFERENCE_TABLE = "benchmarks/results/inference.json"
 
 router = APIRouter(include_in_schema=False)
 
@@ -42,6 +43,14 @@ class PeerRow:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class InferenceAccuracy:
+    """Published memory of running models: shares of the measured figure, by source and family, and beside simple rules."""
+
+    groups: tuple[PeerRow, ...]
+    rules: tuple[PeerRow, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class AccuracyPage:
     """Context of pages/accuracy.html. Without rows, nothing has been scored in this installation."""
 
@@ -49,6 +58,7 @@ class AccuracyPage:
     families: tuple[FamilyRow, ...]
     peers: tuple[PeerRow, ...]
     speed: SpeedAccuracy | None
+    inference: InferenceAccuracy | None
 
 
 @router.get("/accuracy")
@@ -62,13 +72,16 @@ def accuracy_page() -> AccuracyPage:
     """The page, from the files as they are installed."""
     table, speeds = _table(TABLE), _table(SPEED_TABLE)
     speed = speed_accuracy(speeds) if speeds else None
+    running = _table(INFERENCE_TABLE)
+    inference = _inference(running) if running else None
     if table is None:
-        return AccuracyPage(estimator="", families=(), peers=(), speed=speed)
+        return AccuracyPage(estimator="", families=(), peers=(), speed=speed, inference=inference)
     return AccuracyPage(
         estimator=table["estimator"],
         families=tuple(_family(name, figures) for name, figures in table["families"].items()),
-        peers=tuple(PeerRow(**{key: row[key] for key in ("rule", "runs", "median", "p90")}) for row in table["peers"]),
+        peers=tuple(_peer(row) for row in table["peers"]),
         speed=speed,
+        inference=inference,
     )
 
 
@@ -78,6 +91,18 @@ def _table(path: str) -> dict[str, Any] | None:
     except FileNotFoundError:
         return None
     return found
+
+
+def _peer(row: Mapping[str, Any]) -> PeerRow:
+    return PeerRow(**{key: row[key] for key in ("rule", "runs", "median", "p90")})
+
+
+def _inference(table: Mapping[str, Any]) -> InferenceAccuracy:
+    groups = {**table["groups"], "Median over groups": table["overall"]}
+    return InferenceAccuracy(
+        groups=tuple(_peer({"rule": name, **figures}) for name, figures in groups.items()),
+        rules=tuple(_peer(row) for row in table["totals"]),
+    )
 
 
 def _family(name: str, figures: Mapping[str, Any]) -> FamilyRow:
