@@ -57,6 +57,7 @@ class Outcome:
     gpu: str
     gpus: int
     setting: str  # everything but the card: rows that share it rank cards
+    unit: str  # of both figures: 1/s, or FLOP/s where the source tells no other
     measured: float
     estimate: float
     error: float
@@ -121,6 +122,7 @@ def _outcome(row: Mapping[str, Any], answer: Mapping[str, Any], estimate: float,
     return Outcome(
         id=row["id"], kind=row["kind"], group=row["group"], gpu=row["gpu"], gpus=row["gpus"],
         setting=json.dumps([row["group"], row["kind"], row["model"], row["gpus"], row["workload"].get("weight_format")]),
+        unit="FLOP/s" if "model_flops" in row else "1/s",
         measured=measured, estimate=estimate, error=math.log(estimate / measured), rule_error=math.log(rule / measured) if rule else None,
         factor=high / reference, basis=speed["interval"]["basis"], bottleneck=speed["bottleneck"],
     )  # fmt: skip

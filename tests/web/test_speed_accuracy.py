@@ -10,7 +10,7 @@ from app.web.routes.accuracy import accuracy_page
 
 
 def table() -> dict[str, Any]:
-    row = {"id": "a-1", "measured": 100.0, "estimate": 110.0, "error": 0.095}
+    row = {"id": "a-1", "unit": "1/s", "measured": 100.0, "estimate": 110.0, "error": 0.095}
     group = {"kind": "decode", "group": "source/model", "rows": 1, "median": 0.095, "rules": [0.3, None]}
     return {
         "rules": ["one rule", "another rule"], "kinds": {"decode": {"median": 0.095, "groups": 1, "rules": [0.3, 0.2]}}, "groups": [group],

@@ -54,3 +54,12 @@ def test_the_run_is_priced_for_every_offer_to_rent() -> None:
     }  # fmt: skip
     [view] = answer_view(request(), advice(("value", machine()), cloud=[rental]), NAMES, lambda _: "/").rentals
     assert view.run_cost == "£107"
+
+
+def test_an_epoch_is_told_beside_the_run_only_where_there_are_several() -> None:
+    trained = {"samples_or_tokens_per_second": 7900.0, "step_seconds": 2.0, "epoch_seconds": 15480.0}
+    run = {"energy_kwh": 2.5, "electricity": None}
+    once = machine_view(machine(speed=trained, run={**run, "hours": 15480.0 / 3600}), "tok").chips
+    thrice = machine_view(machine(speed=trained, run={**run, "hours": 3 * 15480.0 / 3600}), "tok").chips
+    assert not any("per epoch" in chip for chip in once)
+    assert {"4.3 h per epoch", "12.9 h in all"} <= set(thrice)

@@ -157,7 +157,8 @@ def _reason(machine: MachineView, roles: Sequence[str], machines: Mapping[str, M
     if "value" in roles:
         return "Most speed for the money" if machine.speed else "Cheapest with memory to spare"
     if "fastest" in roles and cheapest and cheapest.speed:
-        return f"{machine.speed / cheapest.speed:.2g} times as fast as the cheapest"
+        times = machine.speed / cheapest.speed
+        return f"{times:.2g} times as fast as the cheapest" if times < 100 else f"{times:,.0f} times as fast as the cheapest"
     if "headroom" in roles and machine.utilisation is not None:
         return f"{percent(1 - machine.utilisation)} of each GPU's memory stays free"
     if "cheapest" in roles and limits.get("budget"):

@@ -213,14 +213,19 @@ def _chips(machine: Document, speed_text: str) -> Iterable[str]:
         yield speed_text
     if first := speed.get("time_to_first_token_s"):
         yield f"{duration(first)} to first token"
-    if epoch := speed.get("epoch_seconds"):
+    run = machine.get("run")
+    if (epoch := speed.get("epoch_seconds")) and not _is_one_epoch(run, epoch):
         yield f"{duration(epoch)} per epoch"
-    elif speed.get("step_seconds") and speed.get("samples_or_tokens_per_second"):
+    elif not epoch and speed.get("step_seconds") and speed.get("samples_or_tokens_per_second"):
         yield f"{duration(speed['step_seconds'])} per step"
-    yield from _run(machine.get("run"))
+    yield from _run(run)
     yield from _strategy(machine)
     if machine["power_watts"]:
         yield f"{machine['power_watts']:,} W"
+
+
+def _is_one_epoch(run: Document | None, epoch_seconds: float) -> bool:
+    return run is not None and round(run["hours"] * HOUR_SECONDS / epoch_seconds, 3) <= 1
 
 
 def _run(run: Document | None) -> Iterable[str]:

@@ -26,7 +26,13 @@ class SpeedRow:
     measured: float
     estimate: float
     error: float
+    unit: str = "1/s"
     explanation: str = ""
+
+    @property
+    def figures(self) -> tuple[str, str]:
+        """Measured and estimated, to read."""
+        return _figure(self.measured), _figure(self.estimate)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -47,17 +53,22 @@ class SpeedAccuracy:
 def speed_accuracy(table: Document) -> SpeedAccuracy:
     """The view of the document that benchmarks/accuracy_speed.py writes."""
     rows = tuple(_row(row) for row in table["rows"])
+    drawn = [row for row in rows if row.unit == "1/s"]
     return SpeedAccuracy(
         rules=tuple(table["rules"]),
         kinds=tuple(_group(KIND_NAMES[kind], figures, "groups") for kind, figures in table["kinds"].items()),
         groups=tuple(_group(f"{KIND_NAMES[one['kind']]}: {one['group']}", one, "rows") for one in table["groups"]),
         worst=tuple(_row(row) for row in table["worst"]),
         rows=rows,
-        chart=scatter([(f"{row.name}: {row.estimate:,.4g} for {row.measured:,.4g}", row.measured, row.estimate) for row in rows]),
+        chart=scatter([(f"{row.name}: {_figure(row.estimate)} for {_figure(row.measured)}", row.measured, row.estimate) for row in drawn]),
         ranked_right=table["ranking"]["right"],
         pairs=table["ranking"]["pairs"],
         covered=table["coverage"],
     )
+
+
+def _figure(value: float) -> str:
+    return f"{value:,.0f}" if value >= 1000 else f"{value:.3g}"
 
 
 def _group(name: str, figures: Document, count: str) -> SpeedGroup:
@@ -66,5 +77,10 @@ def _group(name: str, figures: Document, count: str) -> SpeedGroup:
 
 def _row(row: Document) -> SpeedRow:
     return SpeedRow(
-        name=row["id"], measured=row["measured"], estimate=row["estimate"], error=row["error"], explanation=row.get("explanation", "")
+        name=row["id"],
+        measured=row["measured"],
+        estimate=row["estimate"],
+        error=row["error"],
+        unit=row["unit"],
+        explanation=row.get("explanation", ""),
     )
