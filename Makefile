@@ -38,6 +38,7 @@ lint: .venv/.dev
 accuracy: setup .venv/.dev
 	$(PYTHON) -m benchmarks.accuracy
 	$(PYTHON) -m benchmarks.accuracy_speed
+	$(PYTHON) -m benchmarks.accuracy_inference
 
 bench: setup .venv/.dev
 	$(PYTHON) -m benchmarks.bench

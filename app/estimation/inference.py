@@ -16,7 +16,7 @@ from app.estimation.ledger import Ledger, Term
 from app.estimation.memory_terms import terms_of
 from app.estimation.prepared_network import prepare_network
 from app.estimation.residuals import SIZE_ONLY, Residual, interval
-from app.estimation.runtimes import RUNTIMES, TRACED, PassShape, kv_bytes
+from app.estimation.runtimes import RESERVED_SHARE, RUNTIMES, TRACED, PassShape, kv_bytes
 from app.estimation.weight_formats import largest_packed_matrix, weight_bytes
 from app.hardware import Gpu
 from app.placement import Finding, Sharding
@@ -318,13 +318,14 @@ class PreparedInference:
                     remedy="Enter the sampler's steps, twice as many with classifier-free guidance.",
                 )
             )
-        if self.workload.runtime == "vllm":
+        if share := RESERVED_SHARE.get(self.workload.runtime):
             notes.append(
                 Finding(
                     severity="note",
                     code="reservation",
-                    message="vLLM reserves 90 % of the card whatever it needs; the figure here is the need, not what nvidia-smi will show.",
-                    remedy="Everything above the need becomes room for more users.",
+                    message=f"{self.workload.runtime} reserves {share:.0%} of the card whatever it needs; the figure here is the need, "
+                    "not what nvidia-smi will show.".replace("%", " %"),
+                    remedy="Everything above the need becomes blocks of cache for more users.",
                 )
             )
         return tuple(notes)

@@ -5,16 +5,13 @@ needs leave of it into blocks of the key-value cache (vLLM's `gpu_memory_utiliza
 `free_gpu_memory_fraction`).
 """
 
-from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
 
 from app.estimation.inference import PreparedInference
+from app.estimation.runtimes import RESERVED_SHARE
 from app.hardware import Gpu
 from app.placement import Sharding
-
-# Default share of the card by runtime; SGLang's varies from 0.88 down with the card, TensorRT-LLM's is of what is free after loading.
-RESERVED_SHARE: Mapping[str, float] = {"vllm": 0.9, "sglang": 0.88, "tensorrt-llm": 0.9}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

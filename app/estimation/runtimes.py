@@ -106,6 +106,10 @@ RUNTIMES = {
 }
 TRACED = frozenset({"transformers", "pytorch", "diffusers", "onnxruntime", "faster-whisper"})
 
+# Share of the card that a serving runtime takes by default: SGLang's varies from this down with the card, TensorRT-LLM's is of what is free
+# once the model is loaded.
+RESERVED_SHARE = {"vllm": 0.9, "sglang": 0.88, "tensorrt-llm": 0.9}
+
 # KV format -> (elements in a block, bytes of a block)
 KV_BLOCKS = {"fp32": (1, 4), "fp16": (1, 2), "bf16": (1, 2), "fp8": (1, 1), "q8_0": (32, 34), "q4_0": (32, 18)}
 

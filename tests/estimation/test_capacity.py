@@ -134,3 +134,9 @@ def test_the_search_finds_the_last_size_of_any_staircase(slope: int, base: int, 
 
 def test_sizes_that_the_network_does_not_take_do_not_fit() -> None:
     assert largest(lambda size: 1.0 if size <= 1024 else float("inf"), 10, 10**8) == 1024
+
+
+@pytest.mark.parametrize(("runtime", "share"), [("vllm", "90 %"), ("sglang", "88 %"), ("tensorrt-llm", "90 %")])
+def test_serving_runtimes_say_what_they_reserve(runtime: str, share: str) -> None:
+    findings = prepare(parse_workload({**RUN, "runtime": runtime, "weight_format": "bf16"})).estimate.findings
+    assert [share in finding.message for finding in findings if finding.code == "reservation"] == [True]
