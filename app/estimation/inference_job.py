@@ -74,7 +74,6 @@ class InferenceJob(Job):
         """System RAM: the runtime's process, loading, layers left there, and all of the model where there is no GPU."""
         prepared = self.prepared
         left = prepared.left_bytes(prepared.gpu_share if gpu_share is None else gpu_share)
-        everything = prepared.gpu_memory(Sharding()).peak_allocated_bytes
         return deep_learning_host_memory(
             HostJob(
                 framework=self.workload.runtime,
@@ -82,7 +81,7 @@ class InferenceJob(Job):
                 ranks=spread.gpus if spread.tensor > 1 else 1,
                 weights_file_bytes=self.model_file_bytes,
                 offloaded_bytes=left if self.needs_gpu else 0,
-                compute_bytes=0 if self.needs_gpu else everything,
+                compute_bytes=0 if self.needs_gpu else prepared.gpu_memory(Sharding()).peak_allocated_bytes,
                 batch_bytes=0,
                 data=self.workload.data,
                 loader_workers=0,
