@@ -75,8 +75,8 @@ FORMATS: Mapping[str, FormatCost] = {
     "bf16": FormatCost(product="bf16"),
     "fp16": FormatCost(product="fp16"),
     "f16": FormatCost(product="fp16"),
-    "fp32": FormatCost(product="fp32"),
-    "f32": FormatCost(product="fp32"),
+    "fp32": FormatCost(share=0.85, product="fp32"),  # accelerate: GPT-J and T0pp in 32 bits, two rows that both ran below full share
+    "f32": FormatCost(share=0.85, product="fp32"),
     "fp8": FormatCost(share=0.9, product="fp8", prefill=0.85),  # TensorRT-LLM
     "int8": FormatCost(share=0.87, product="bf16"),  # gpt-fast
     "gptq_int4": FormatCost(

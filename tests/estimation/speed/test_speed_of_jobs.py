@@ -8,6 +8,10 @@ from app.catalogue.seed import catalogue_from_seed
 from app.estimation.service import speed_on
 
 GPUS = catalogue_from_seed().gpus
+T5_11B = {
+    "model_type": "t5", "d_model": 4096, "d_kv": 64, "d_ff": 10240, "num_layers": 24, "num_heads": 64, "vocab_size": 32128,
+    "feed_forward_proj": "gated-gelu", "tie_word_embeddings": False,
+}  # fmt: skip
 UNET = {
     "_class_name": "UNet2DConditionModel", "sample_size": 64, "in_channels": 4, "out_channels": 4, "layers_per_block": 2,
     "block_out_channels": [320, 640, 1280, 1280], "cross_attention_dim": 768, "attention_head_dim": 8,
@@ -62,6 +66,23 @@ def test_an_image_takes_as_many_passes_as_the_sampler_has_steps() -> None:
         speed_on({**document, "denoising_steps": steps}, GPUS["rtx-4090"], 1)["speed"]["samples_or_tokens_per_second"] for steps in (10, 30)
     )
     assert few == pytest.approx(3 * many)
+
+
+def test_an_encoder_decoder_reads_only_its_decoder_for_a_token() -> None:
+    def decoded(model: dict[str, Any]) -> float:
+        document = {
+            "kind": "inference",
+            "model": model,
+            "runtime": "vllm",
+            "weight_format": "bf16",
+            "context_length": 512,
+            "prompt_tokens": 256,
+        }
+        rate: float = speed_on(document, GPUS["rtx-3090"], 1)["speed"]["decode_tokens_per_second"]
+        return rate
+
+    whole = decoded({"parameters": 11_000_000_000, "family": "decoder"})
+    assert whole < decoded({"config": T5_11B}) < 2.5 * whole
 
 
 def test_no_speed_is_told_of_an_image_model_of_which_only_the_size_is_known() -> None:
