@@ -194,3 +194,16 @@ def test_renting_the_same_run_costs_its_hours() -> None:
     hours = 100_000 * 1024 / rental["speed"]["samples_or_tokens_per_second"] / 3600
     assert float(rental["run_cost"]["amount"]) == pytest.approx(hours * float(rental["per_hour"]["amount"]), abs=0.01)
     assert document({**TUNING, "precision": "bf16"})["cloud"][0]["run_cost"] is None
+
+
+def test_on_auto_the_cheapest_machine_may_keep_layers_in_ram() -> None:
+    def cheapest(offload: str) -> dict[str, Any]:
+        answer = document({**CHAT, "weight_format": "f16", "cpu_offload": offload}, max_gpus=1)
+        machine: dict[str, Any] = next(pick["machine"] for pick in answer["picks"] if pick["role"] == "cheapest")
+        return machine
+
+    whole, spilled = cheapest("none"), cheapest("auto")
+    assert (whole["gpus"]["part"]["id"], spilled["gpus"]["part"]["id"]) == ("large", "small")
+    assert "spills" in {finding["code"] for finding in spilled["findings"]}
+    assert spilled["gpus"]["required_bytes"] <= spilled["gpus"]["part"]["visible_bytes"]
+    assert 0 < spilled["speed"]["decode_tokens_per_second"] < whole["speed"]["decode_tokens_per_second"]

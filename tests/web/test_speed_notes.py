@@ -2,9 +2,11 @@
 
 from typing import Any
 
+from app.catalogue.seed import catalogue_from_seed
 from app.web.contexts.answer import answer_view
 from app.web.contexts.job import counted_unit
 from app.web.contexts.machine import machine_view
+from app.web.contexts.runs import jobs_on
 from tests.web.builders import NAMES, advice, machine, money, request
 
 
@@ -63,3 +65,9 @@ def test_an_epoch_is_told_beside_the_run_only_where_there_are_several() -> None:
     thrice = machine_view(machine(speed=trained, run={**run, "hours": 3 * 15480.0 / 3600}), "tok").chips
     assert not any("per epoch" in chip for chip in once)
     assert {"4.3 h per epoch", "12.9 h in all"} <= set(thrice)
+
+
+def test_jobs_tried_on_a_card_without_a_measurement_are_marked_too() -> None:
+    gpus = catalogue_from_seed().gpus
+    assert any(run.speed.endswith("modelled") for run in jobs_on(gpus["arc-b580"]))
+    assert any(run.speed.endswith("tok/s") for run in jobs_on(gpus["rtx-4090"]))

@@ -177,6 +177,7 @@ class MachineAnswer(Answer):
     gpu_memory_utilisation: float
     speed: dict[str, Any]
     power_watts: int
+    run: dict[str, Any] | None = None
     findings: list[FindingAnswer]
 
 

@@ -5,7 +5,7 @@ from functools import lru_cache
 
 from app.estimation.service import prepare
 from app.hardware import Gpu
-from app.placement import Offload, Placement
+from app.placement import Offload, Placement, Speed
 from app.units import format_binary
 from app.web.contexts.job import speed_unit
 from app.web.contexts.machine import TIGHT_SHARE
@@ -46,8 +46,12 @@ def _tried(preset: Preset, gpu: Gpu) -> RunView | None:
     missing = placement.gpu_bytes - gpu.visible_bytes
     verdict, tone = _verdict(missing, placement.gpu_bytes / gpu.visible_bytes, placement.sharding.offload)
     unit = speed_unit(request.workload.model_dump())
-    speed = rate(placement.speed.rate, unit) if missing <= 0 and placement.speed.rate else ""
+    speed = _speed_text(placement.speed, unit) if missing <= 0 and placement.speed.rate else ""
     return _run(preset, format_binary(placement.gpu_bytes), verdict, tone, speed)
+
+
+def _speed_text(speed: Speed, unit: str) -> str:
+    return f"{rate(speed.rate, unit)}{' modelled' if speed.basis == 'model' else ''}"
 
 
 def _verdict(missing_bytes: int, share: float, offload: Offload) -> tuple[str, str]:
