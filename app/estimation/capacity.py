@@ -78,7 +78,7 @@ def capacity(workload: Workload, gpu: Gpu, gpus: int) -> Capacity:
         return Capacity(gpu=gpu.id, gpus=gpus, fits=False, reason=placed.reason)
     return Capacity(
         gpu=gpu.id, gpus=gpus, fits=placed.gpu_bytes <= gpu.visible_bytes,
-        largest={name: largest(_need(asked, name, gpu, gpus), gpu.visible_bytes, LARGEST[name]) for name in _sizes(job)},
+        largest={name: largest(_need(job, name, gpu, gpus), gpu.visible_bytes, LARGEST[name]) for name in _sizes(job)},
         weight_format=_finest_format(asked, gpu, gpus) if isinstance(asked, InferenceWorkload) else None,
         reservation=reservation_on(job.prepared, placed.sharding, gpu) if isinstance(job, InferenceJob) else None,
     )  # fmt: skip
@@ -110,8 +110,8 @@ def _crossing(low: int, low_need: float, high: int, high_need: float, room: int,
     return min(max(guess, low + 1), high - 1)
 
 
-def _job(workload: InferenceWorkload | TrainingWorkload) -> InferenceJob | TrainingJob:
-    return InferenceJob(workload) if isinstance(workload, InferenceWorkload) else TrainingJob(workload)
+def _job(workload: InferenceWorkload | TrainingWorkload, known_weights: int | None = None) -> InferenceJob | TrainingJob:
+    return InferenceJob(workload, known_weights=known_weights) if isinstance(workload, InferenceWorkload) else TrainingJob(workload)
 
 
 def _sizes(job: Job) -> tuple[str, ...]:
@@ -124,21 +124,22 @@ def _sizes(job: Job) -> tuple[str, ...]:
     return ()
 
 
-def _need(workload: InferenceWorkload | TrainingWorkload, name: str, gpu: Gpu, gpus: int) -> Callable[[int], float]:
+def _need(job: InferenceJob | TrainingJob, name: str, gpu: Gpu, gpus: int) -> Callable[[int], float]:
     """Bytes that each card must have for each value of one field; infinite where the network does not take that value."""
     known: dict[int, float] = {}
+    weights = job.prepared.weights if isinstance(job, InferenceJob) else None
 
     def need(size: int) -> float:
         if size not in known:
-            known[size] = _bytes_on(workload.model_copy(update={name: size}), gpu, gpus)
+            known[size] = _bytes_on(job.workload.model_copy(update={name: size}), gpu, gpus, weights)
         return known[size]
 
     return need
 
 
-def _bytes_on(workload: InferenceWorkload | TrainingWorkload, gpu: Gpu, gpus: int) -> float:
+def _bytes_on(workload: InferenceWorkload | TrainingWorkload, gpu: Gpu, gpus: int, known_weights: int | None = None) -> float:
     try:
-        placed = _job(workload).place(gpu, gpus)
+        placed = _job(workload, known_weights).place(gpu, gpus)
     except InvalidInput:
         return float("inf")
     return placed.gpu_bytes if isinstance(placed, Placement) else float("inf")

@@ -46,8 +46,9 @@ class Cache:
 class PreparedInference:
     """An inference workload: its network, weights and cache, asked for many placements."""
 
-    def __init__(self, workload: InferenceWorkload) -> None:
+    def __init__(self, workload: InferenceWorkload, *, known_weights: int | None = None) -> None:
         self.workload = workload
+        self._known_weights = known_weights  # of the same model in the same format, where they have been counted already
         self.runtime = RUNTIMES[workload.runtime]
         self.prepared = prepare_network(workload, Options(attention=workload.attention, denoiser_only=workload.components == "denoiser"))
         self.network = self.prepared.network
@@ -83,6 +84,8 @@ class PreparedInference:
     def weights(self) -> int:
         """Bytes of all weights as the runtime holds them: those of an uploaded file in its own format, else by the rules of the format."""
         workload = self.workload
+        if self._known_weights is not None:
+            return self._known_weights
         if self.file_weights is not None:
             return self.file_weights
         count = weight_bytes(

@@ -24,9 +24,9 @@ MULTIPLY_ADD = 2
 class InferenceJob(Job):
     """One model being run."""
 
-    def __init__(self, workload: InferenceWorkload) -> None:
+    def __init__(self, workload: InferenceWorkload, *, known_weights: int | None = None) -> None:
         self.workload = workload
-        self.prepared = PreparedInference(workload)
+        self.prepared = PreparedInference(workload, known_weights=known_weights)
         self._needs = Needs(self.prepared.gpu_memory)
         self._without_layers = Needs(lambda spread, gpu: self.prepared.gpu_memory(spread, gpu, gpu_share=0.0))
         self._host: dict[tuple[int, float], int] = {}
