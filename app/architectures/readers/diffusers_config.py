@@ -10,10 +10,11 @@ from app.architectures.diffusion_unet import DiffusionUNet, DiffusionUNetSpec, L
 from app.architectures.flux import Flux, FluxSpec
 from app.architectures.network import Network, Options
 from app.architectures.pixart import Pixart, PixartSpec
-from app.architectures.readers.fields import LARGEST_SIZE, MOST_LAYERS, flag, integer
+from app.architectures.readers.fields import LARGEST_SIZE, MOST_LAYERS, flag, integer, integers
 from app.architectures.readers.transformers_config import Builder, Config
 from app.architectures.sd3 import Sd3Spec, StableDiffusion3
 from app.architectures.wan import Wan, WanSpec
+from app.architectures.wan_autoencoder import WanAutoencoder, WanAutoencoderSpec
 from app.workloads.fields import invalid_field
 
 MOST_LEVELS = 12
@@ -246,8 +247,28 @@ def autoencoder(config: Config, options: Options) -> Autoencoder:
     return Autoencoder(spec, options)
 
 
+def _wan_autoencoder(config: Config, options: Options) -> Network:
+    if config.get("is_residual") or config.get("patch_size") or config.get("attn_scales"):
+        raise invalid_field("model.config.is_residual", "the autoencoder of Wan 2.2 is not read yet; give that of Wan 2.1")
+    multiples = integers(config, "dim_mult", (1, 2, 4, 4))
+    if len(multiples) > MOST_LEVELS:
+        raise invalid_field("model.config.dim_mult", f"must have at most {MOST_LEVELS} entries")
+    base = integer(config, "base_dim", default=96)
+    halves = config.get("temperal_downsample", (False, True, True))
+    if not isinstance(halves, (list, tuple)) or len(halves) != len(multiples) - 1 or not all(isinstance(entry, bool) for entry in halves):
+        raise invalid_field("model.config.temperal_downsample", f"must be true or false {len(multiples) - 1} times")
+    spec = WanAutoencoderSpec(
+        channels=tuple(base * multiple for multiple in multiples),
+        residual_blocks=integer(config, "num_res_blocks", default=2, largest=MOST_LAYERS),
+        latents=integer(config, "z_dim", default=16),
+        halves_frames=tuple(halves),
+    )
+    return WanAutoencoder(spec, options)
+
+
 BUILDERS: dict[str, Builder] = {
     "AutoencoderKL": autoencoder,
+    "AutoencoderKLWan": _wan_autoencoder,
     "UNet2DConditionModel": _unet,
     "CogVideoXTransformer3DModel": _cogvideox,
     "DiTTransformer2DModel": _dit,

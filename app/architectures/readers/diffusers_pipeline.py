@@ -25,6 +25,7 @@ PIPELINES = {
     "FluxPipeline": PipelineSpec(guided=False, text=(CLIP, 512)),
     "PixArtSigmaPipeline": PipelineSpec(text=(300,)),
     "DiTPipeline": PipelineSpec(),
+    "WanPipeline": PipelineSpec(apart=True, text=(512,)),
 }
 
 
