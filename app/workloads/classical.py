@@ -9,7 +9,7 @@ from app.workloads.fields import Count, Document
 
 Library = Literal["scikit-learn", "xgboost", "lightgbm", "catboost", "pandas", "statsmodels", "pytorch", "keras"]
 Rows = Annotated[int, Field(ge=1, le=10**12)]
-Columns = Annotated[int, Field(ge=0, le=10**7)]
+Columns = Annotated[int, Field(ge=0, le=10**8)]
 
 
 class ColumnTypes(Document):
