@@ -42,7 +42,7 @@ class ClassicalWorkload(Document):
     predict_rows: Rows | None = None
     n_jobs: Annotated[int, Field(ge=-1, le=4096)] = 1
     documents: Rows | None = None
-    words_per_document: Annotated[float, Field(gt=0, le=10**7)] | None = None
+    words_per_document: Annotated[float, Field(gt=0, le=10**8)] | None = None
     vocabulary: Count | None = None
     image_shape: Annotated[tuple[Count, ...], Field(min_length=2, max_length=4)] | None = None
     steps: Annotated[tuple[str, ...], Field(max_length=20)] = ()
