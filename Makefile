@@ -37,6 +37,8 @@ lint: .venv/.dev
 
 accuracy: setup .venv/.dev
 	$(PYTHON) -m benchmarks.accuracy
+	$(PYTHON) -m benchmarks.accuracy_classical
+	$(PYTHON) -m benchmarks.accuracy_xla
 	$(PYTHON) -m benchmarks.accuracy_speed
 	$(PYTHON) -m benchmarks.accuracy_inference
 

@@ -16,6 +16,7 @@ from benchmarks.measured_cases import Case, document, torch_cases
 
 RESULTS = Path(__file__).parent / "results"
 README = Path(__file__).resolve().parent.parent / "README.md"
+README_RUNS = 12  # families with fewer runs are shown on the Accuracy page only
 BEGIN, END = "<!-- accuracy:begin -->", "<!-- accuracy:end -->"
 Row = dict[str, Any]
 
@@ -93,6 +94,8 @@ def write_readme(families: dict[str, dict[str, float]]) -> None:
     }
     lines = ["| family | " + " | ".join(columns.values()) + " |", "|---|" + "--:|" * len(columns)]
     for name, figures in families.items():
+        if figures["runs"] < README_RUNS:
+            continue
         cells = [f"{figures[key]:.0f}" if key in ("runs", "covered") else f"{figures[key]:.2f}" for key in columns]
         lines.append(f"| {name} | " + " | ".join(cells) + " |")
     before, _, rest = README.read_text(encoding="utf-8").partition(BEGIN)
