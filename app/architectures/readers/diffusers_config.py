@@ -5,6 +5,7 @@ from typing import Any
 
 from app.architectures.autoencoder import Autoencoder, AutoencoderSpec
 from app.architectures.cogvideox import CogVideoX, CogVideoXSpec
+from app.architectures.cogvideox_autoencoder import CogVideoXAutoencoder, CogVideoXAutoencoderSpec
 from app.architectures.diffusion_transformer import DiffusionTransformer, DitSpec
 from app.architectures.diffusion_unet import DiffusionUNet, DiffusionUNetSpec, Level
 from app.architectures.flux import Flux, FluxSpec
@@ -266,8 +267,26 @@ def _wan_autoencoder(config: Config, options: Options) -> Network:
     return WanAutoencoder(spec, options)
 
 
+def _cogvideox_autoencoder(config: Config, options: Options) -> Network:
+    down = _choices(config, "down_block_types", ("CogVideoXDownBlock3D",))
+    _choices(config, "up_block_types", ("CogVideoXUpBlock3D",))
+    for name in ("use_quant_conv", "use_post_quant_conv"):
+        if config.get(name):
+            raise invalid_field(f"model.config.{name}", "is not read yet; the published autoencoders do without")
+    spec = CogVideoXAutoencoderSpec(
+        channels=_per_level(config, "block_out_channels", len(down)),
+        residual_blocks=integer(config, "layers_per_block", default=3, largest=MOST_LAYERS),
+        latents=integer(config, "latent_channels", default=16),
+        groups=integer(config, "norm_num_groups", default=32),
+        halvings_of_frames=integer(config, "temporal_compression_ratio", default=4).bit_length() - 1,
+        image=(integer(config, "sample_height", default=480), integer(config, "sample_width", default=720)),
+    )
+    return CogVideoXAutoencoder(spec, options)
+
+
 BUILDERS: dict[str, Builder] = {
     "AutoencoderKL": autoencoder,
+    "AutoencoderKLCogVideoX": _cogvideox_autoencoder,
     "AutoencoderKLWan": _wan_autoencoder,
     "UNet2DConditionModel": _unet,
     "CogVideoXTransformer3DModel": _cogvideox,

@@ -24,6 +24,7 @@ PIPELINES = {
     "StableDiffusion3Pipeline": PipelineSpec(text=(CLIP, CLIP, 256)),
     "FluxPipeline": PipelineSpec(guided=False, text=(CLIP, 512)),
     "PixArtSigmaPipeline": PipelineSpec(text=(300,)),
+    "CogVideoXPipeline": PipelineSpec(text=(226,)),
     "DiTPipeline": PipelineSpec(),
     "WanPipeline": PipelineSpec(apart=True, text=(512,)),
 }
