@@ -1,27 +1,27 @@
 """An inference job as the recommender asks it: its estimate as requested, and the best placement on any number of any GPU."""
 
+from collections.abc import Iterator
 from functools import cached_property
 
 from app.estimation.estimate import Compute, Estimate, HostMemory, Storage
 from app.estimation.host_memory import HostJob, deep_learning_host_memory
 from app.estimation.inference import PreparedInference
 from app.estimation.inference_pass import inference_pass
-from app.estimation.job import Job, Needs, wrong_count
+from app.estimation.job import Needs
+from app.estimation.network_job import NetworkJob
 from app.estimation.speed import InferencePass, inference_speed
 from app.estimation.spilling import SPILLING_RUNTIMES, Spill, most_layers, spill_finding
 from app.estimation.storage import StorageJob, storage_need
 from app.estimation.strategies import inference_strategies
 from app.estimation.support import inference_unsupported
-from app.estimation.training import requested_sharding
 from app.hardware import Gpu
 from app.placement import Finding, Placement, Sharding, Speed, Unplaceable
 from app.workloads.inference import InferenceWorkload
-from app.workloads.training import Parallelism
 
 MULTIPLY_ADD = 2
 
 
-class InferenceJob(Job):
+class InferenceJob(NetworkJob[InferenceWorkload]):
     """One model being run."""
 
     def __init__(self, workload: InferenceWorkload, *, known_weights: int | None = None) -> None:
@@ -31,17 +31,6 @@ class InferenceJob(Job):
         self._without_layers = Needs(lambda spread, gpu: self.prepared.gpu_memory(spread, gpu, gpu_share=0.0))
         self._host: dict[tuple[int, float], int] = {}
         self._passes: dict[float, InferencePass] = {}
-
-    @property
-    def needs_gpu(self) -> bool:
-        """Unless the processor was chosen."""
-        return self.workload.device == "gpu"
-
-    @cached_property
-    def requested(self) -> Sharding:
-        """The sharding of the estimate: as asked, one GPU where that is left open."""
-        parallelism = self.workload.parallelism
-        return requested_sharding(parallelism) if isinstance(parallelism, Parallelism) else Sharding()
 
     @cached_property
     def estimate(self) -> Estimate:
@@ -107,19 +96,12 @@ class InferenceJob(Job):
             )
         )
 
-    def place(self, gpu: Gpu | None, quantity: int) -> Placement | Unplaceable:
-        """The runtime's own way of using this many GPUs."""
-        if not self.needs_gpu:
-            return self._on_processor() if gpu is None else Unplaceable(reason="this job was asked for on the processor", code="cpu")
-        if gpu is None:
-            return Unplaceable(reason="running this model was asked for on a GPU", code="no_gpu")
-        unsupported = inference_unsupported(self.workload, gpu)
-        if unsupported:
-            return unsupported
+    def _refusal(self, gpu: Gpu) -> Unplaceable | None:
+        return inference_unsupported(self.workload, gpu)
+
+    def _strategies(self, quantity: int) -> Iterator[Sharding]:
         runtime, heads = self.prepared.runtime, self.prepared.network.widths()[2]
-        strategies = inference_strategies(self.workload.parallelism, quantity, runtime.splits_by, heads)
-        spread = self._needs.first_fitting(strategies, gpu)
-        return self._placement(gpu, spread) if spread else wrong_count(quantity)
+        return inference_strategies(self.workload.parallelism, quantity, runtime.splits_by, heads)
 
     def _fitted(self, gpu: Gpu, spread: Sharding) -> Spill:
         """The layers that were asked to be on the GPU; on "auto" as many as fit, where not all do."""
@@ -148,12 +130,6 @@ class InferenceJob(Job):
     def _spilling(self, gpu: Gpu, spread: Sharding, spill: Spill) -> tuple[Finding, ...]:
         here, whole = (self._speed(gpu, spread, share) for share in (spill.share, 1.0))
         return (spill_finding(spill.on_gpu, spill.layers, here, whole, self._passes[1.0].host_bandwidth_gb_s),)
-
-    def _on_processor(self) -> Placement:
-        host = self.host_memory(Sharding())
-        return Placement(
-            sharding=Sharding(), gpu_bytes=0, gpu_bytes_high=0, host_bytes=host.required_bytes, read_bytes_per_second=0, speed=Speed()
-        )
 
     def speed(self, gpu: Gpu, spread: Sharding) -> Speed:
         """Decoding, prompt and batch rates there."""

@@ -71,8 +71,3 @@ class Needs:
                 return spread
             tried.append(spread)
         return min(tried, key=lambda spread: self.of(spread, gpu).required, default=None)
-
-
-def wrong_count(quantity: int) -> Unplaceable:
-    """What is said where the request fixes its own number of GPUs."""
-    return Unplaceable(reason=f"the request fixes another number of GPUs than {quantity}", code="gpu_count")

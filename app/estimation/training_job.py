@@ -1,26 +1,28 @@
 """A training job as the recommender asks it: its estimate as requested, and the best placement on any number of any GPU."""
 
+from collections.abc import Iterator
 from functools import cached_property
 
 from app.estimation.checkpoints import checkpoint_bytes
 from app.estimation.estimate import Compute, Estimate, HostMemory, Storage
 from app.estimation.host_memory import HostJob, deep_learning_host_memory
-from app.estimation.job import Job, Needs, wrong_count
+from app.estimation.job import Needs
+from app.estimation.network_job import NetworkJob
 from app.estimation.speed import DataFeed, TrainingPass, training_speed
 from app.estimation.storage import StorageJob, read_bytes_per_second, storage_need
 from app.estimation.strategies import chosen_strategy, training_strategies
 from app.estimation.support import training_cautions, training_unsupported
-from app.estimation.training import TracedTraining, requested_sharding
+from app.estimation.training import TracedTraining
 from app.hardware import Gpu
 from app.placement import Finding, Placement, Sharding, Speed, Unplaceable
 from app.tape.trace import PRECISIONS
-from app.workloads.training import AdapterTuning, Parallelism, TrainingWorkload
+from app.workloads.training import AdapterTuning, TrainingWorkload
 
 BYTES_PER_TOKEN = 4  # ids as stored by tokenizers' data sets (uint16 where the vocabulary allows it)
 BYTES_PER_PIXEL = 3 * 4  # a decoded image in fp32, three channels
 
 
-class TrainingJob(Job):
+class TrainingJob(NetworkJob[TrainingWorkload]):
     """One training workload, traced once."""
 
     def __init__(self, workload: TrainingWorkload) -> None:
@@ -28,17 +30,6 @@ class TrainingJob(Job):
         self.traced = TracedTraining(workload)
         self._needs = Needs(self.traced.gpu_memory)
         self._host: dict[Sharding, int] = {}
-
-    @property
-    def needs_gpu(self) -> bool:
-        """Unless the processor was chosen."""
-        return self.workload.device == "gpu"
-
-    @cached_property
-    def requested(self) -> Sharding:
-        """The sharding of the estimate: as asked, one GPU where that is left open."""
-        parallelism = self.workload.parallelism
-        return requested_sharding(parallelism) if isinstance(parallelism, Parallelism) else Sharding()
 
     @cached_property
     def estimate(self) -> Estimate:
@@ -112,18 +103,11 @@ class TrainingJob(Job):
             )
         )
 
-    def place(self, gpu: Gpu | None, quantity: int) -> Placement | Unplaceable:
-        """The first strategy that fits the card, else the one that comes nearest."""
-        if not self.needs_gpu:
-            return self._on_processor() if gpu is None else Unplaceable(reason="this job was asked for on the processor", code="cpu")
-        if gpu is None:
-            return Unplaceable(reason="training this network needs a GPU", code="no_gpu")
-        unsupported = training_unsupported(self.workload, gpu)
-        if unsupported:
-            return unsupported
-        strategies = training_strategies(self.workload, quantity, self.traced.can_split)
-        spread = self._needs.first_fitting(strategies, gpu)
-        return self._placement(gpu, spread) if spread else wrong_count(quantity)
+    def _refusal(self, gpu: Gpu) -> Unplaceable | None:
+        return training_unsupported(self.workload, gpu)
+
+    def _strategies(self, quantity: int) -> Iterator[Sharding]:
+        return training_strategies(self.workload, quantity, self.traced.can_split)
 
     def _placement(self, gpu: Gpu, spread: Sharding) -> Placement:
         need = self._needs.of(spread, gpu)
@@ -154,12 +138,6 @@ class TrainingJob(Job):
         if self.traced.is_text:
             return int(samples * BYTES_PER_TOKEN)
         return read_bytes_per_second(self.workload.data, samples, free_ram_bytes=0)
-
-    def _on_processor(self) -> Placement:
-        host = self.host_memory(Sharding())
-        return Placement(
-            sharding=Sharding(), gpu_bytes=0, gpu_bytes_high=0, host_bytes=host.required_bytes, read_bytes_per_second=0, speed=Speed()
-        )
 
     def speed(self, gpu: Gpu, spread: Sharding) -> Speed:
         """How fast the step runs there."""
