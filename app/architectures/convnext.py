@@ -135,6 +135,7 @@ class ConvNext(ImageClassifier):
     """Patches, four stages of blocks, and the head."""
 
     family: ClassVar[str] = "convolutional"
+    smallest: ClassVar[int] = 32
 
     def __init__(self, spec: ConvNextSpec, options: Options) -> None:
         self.options, self.channels, self.default_image = options, spec.channels, (spec.image, spec.image)

@@ -71,6 +71,7 @@ class DenseNet(ImageClassifier):
     """Stem, four dense blocks with halving transitions between them, global average pooling, one linear layer."""
 
     family: ClassVar[str] = "convolutional"
+    smallest: ClassVar[int] = 32
 
     def __init__(self, spec: DenseNetSpec, options: Options) -> None:
         self.channels = spec.channels

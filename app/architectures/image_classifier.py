@@ -1,8 +1,9 @@
 """Networks that turn an image into class scores, and the loss they are trained with."""
 
+from typing import ClassVar
+
 from app.architectures.batch import held, held_indices, weight_dtype
 from app.architectures.network import Inputs, Network, Options
-from app.errors import InvalidInput
 from app.tape import operators as op
 from app.tape.modules import Module
 from app.tape.tensor import Tape, Tensor
@@ -15,14 +16,17 @@ class ImageClassifier(Network):
     """Images [batch, channels, height, width] to logits [batch, classes]."""
 
     channels: int = RGB
+    smallest: ClassVar[int] = 1  # side of an image that is not shrunk to nothing
 
     def logits(self, x: Tensor) -> Tensor:
         """Class scores of a batch of images."""
         raise NotImplementedError
 
     def images(self, tape: Tape, inputs: Inputs) -> Tensor:
-        """The batch of images, in the type of the weights."""
+        """The batch of images, in the type of the weights. Raises InvalidInput where they are too small."""
         height, width = inputs.image or self.default_image
+        if min(height, width) < self.smallest:
+            raise invalid_field("image_size", f"{height} x {width} pixels are too few for this network, which halves them several times")
         return held(tape, (inputs.batch, self.channels, height, width), weight_dtype(self))
 
     def loss(self, tape: Tape, inputs: Inputs) -> Tensor:
@@ -34,11 +38,6 @@ class ImageClassifier(Network):
     def forward(self, tape: Tape, inputs: Inputs) -> Tensor:
         """Class scores without gradients."""
         return self.logits(self.images(tape, inputs))
-
-
-def too_small(image: tuple[int, int]) -> InvalidInput:
-    """The error for an image that a network shrinks to nothing."""
-    return invalid_field("image_size", f"{image[0]} x {image[1]} pixels are too few for this network; use a larger image")
 
 
 def refuse_checkpointing(options: Options) -> None:

@@ -59,6 +59,7 @@ class Vgg(ImageClassifier):
     """Five stages of 3x3 convolutions, each ended by max pooling, then three dense layers."""
 
     family: ClassVar[str] = "convolutional"
+    smallest: ClassVar[int] = 32
 
     def __init__(self, spec: VggSpec, options: Options) -> None:
         refuse_checkpointing(options)
