@@ -3,7 +3,7 @@
 from app.tape.dtypes import FP32, INT64, DType
 from app.tape.modules import Module
 from app.tape.recorder import Category, rounded
-from app.tape.tensor import Shape, Tape, Tensor
+from app.tape.tensor import Parameter, Shape, Tape, Tensor
 
 
 def held(tape: Tape, shape: Shape, dtype: DType) -> Tensor:
@@ -20,4 +20,5 @@ def held_indices(tape: Tape, *shape: int) -> Tensor:
 
 def weight_dtype(network: Module) -> DType:
     """The type in which the weights are kept, which real-valued inputs are given in."""
-    return next((p.dtype for p in network.parameters() if not p.buffer), FP32)
+    kept = (value for _, module in network.named_modules() for value in vars(module).values())
+    return next((value.dtype for value in kept if isinstance(value, Parameter) and not value.buffer), FP32)

@@ -27,12 +27,22 @@ class Module:
 
     def named_parameters(self) -> Iterator[tuple[str, Parameter]]:
         """All weights, each once even where two modules share it (tied embeddings)."""
-        seen: set[int] = set()
-        for name, module in self.named_modules():
-            for attribute, value in vars(module).items():
-                if isinstance(value, Parameter) and id(value) not in seen:
-                    seen.add(id(value))
-                    yield (f"{name}.{attribute}" if name else attribute), value
+        found: dict[int, tuple[str, Parameter]] = {}
+        self._collect("", found)
+        yield from found.values()
+
+    def _collect(self, prefix: str, found: dict[int, tuple[str, Parameter]]) -> None:
+        """Adds the weights here and below: in one pass, because every estimate asks for them several times."""
+        parts: list[tuple[str, Module]] = []
+        for name, value in vars(self).items():
+            if isinstance(value, Parameter):
+                found.setdefault(id(value), (prefix + name, value))
+            elif isinstance(value, Module):
+                parts.append((f"{prefix}{name}.", value))
+            elif isinstance(value, (list, tuple)):
+                parts += [(f"{prefix}{name}.{i}.", part) for i, part in enumerate(value) if isinstance(part, Module)]
+        for path, part in parts:
+            part._collect(path, found)  # noqa: SLF001 - of its own class
 
     def parameters(self) -> Iterator[Parameter]:
         """All weights and buffers."""

@@ -12,7 +12,6 @@ from enum import IntEnum
 from operator import add
 
 from app.tape.dtypes import DType
-from app.units import round_up
 
 ALLOCATION_GRANULE = 512  # bytes; kMinBlockSize of PyTorch's CUDACachingAllocator
 
@@ -222,4 +221,4 @@ class _Replay:
 
 def rounded(count: int) -> int:
     """Bytes that the allocator hands out for a request of `count` bytes."""
-    return round_up(count, ALLOCATION_GRANULE)
+    return -(-count // ALLOCATION_GRANULE) * ALLOCATION_GRANULE
