@@ -6,11 +6,19 @@ from typing import Any
 from app.architectures import graph
 from app.architectures.library import find
 from app.architectures.network import Network, Options
-from app.architectures.readers import diffusers_config, diffusers_pipeline, layer_list, timm_models, transformers_config
+from app.architectures.readers import (
+    diffusers_config,
+    diffusers_pipeline,
+    layer_list,
+    timm_models,
+    torchvision_config,
+    transformers_config,
+)
 from app.errors import RigwiseError
 from app.workloads.fields import invalid_field
 from app.workloads.model import ConfigModel, GraphModel, LayerListModel, ModelReference, PresetModel, SizeModel
 
+BY_MODEL_TYPE = {**transformers_config.BUILDERS, **torchvision_config.BUILDERS}
 DIFFUSERS = {**diffusers_config.BUILDERS, **diffusers_pipeline.BUILDERS}
 DECODER_FIELDS = ("vocab_size", "hidden_size", "num_hidden_layers", "num_attention_heads", "intermediate_size")
 EXPERT_FIELDS = ("num_experts", "num_local_experts", "n_routed_experts")
@@ -68,7 +76,7 @@ def build_from_config(config: Mapping[str, Any], options: Options) -> Network:
         builder = DIFFUSERS.get(str(config["_class_name"]))
         what = f"'{str(config['_class_name'])[:60]}'"
     elif "model_type" in config:
-        builder = transformers_config.BUILDERS.get(str(config["model_type"]))
+        builder = BY_MODEL_TYPE.get(str(config["model_type"]))
         what = f"model type '{str(config['model_type'])[:60]}'"
     else:
         raise invalid_field("model.config", "there is neither model_type nor _class_name in it: is this the model's config.json?")

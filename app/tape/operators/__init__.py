@@ -44,7 +44,7 @@ from app.tape.operators.normalization import (
     root_mean_square_unit,
     softmax,
 )
-from app.tape.operators.pooling import adaptive_average_pool, average_pool, global_average_pool, max_pool, mean
+from app.tape.operators.pooling import adaptive_average_pool, average_pool, global_average_pool, max_pool, mean, pooled_regions
 from app.tape.operators.recurrent import CELLS, Cell, CellWeights, recurrent_layer
 from app.tape.operators.resampling import padded, resampled
 from app.tape.operators.response import global_response_norm
@@ -67,9 +67,9 @@ __all__ = [
     "eager_attention", "embedding", "expand", "fused_linear_cross_entropy", "gather", "gelu_new", "global_average_pool",
     "global_response_norm", "group_norm", "grouped_linear", "halves_rotary_embedding", "interleaved_rotary_embedding", "layer_norm",
     "less_row_maximum", "linear", "linear_4bit", "lower", "matmul", "max_pool", "mean", "mean_squared_error", "multiply",
-    "native_rms_norm", "overwritten", "padded", "paired_rotary_embedding", "part", "partial_rotary_embedding", "power",
-    "promoted_concatenation", "raise_to_fp32", "rearranged", "recomputed_gelu", "recurrent_layer", "relu_", "repeat_heads", "repeated",
-    "resampled", "rms_norm", "rms_norm_in_fp32", "rms_norm_of_stream", "root_mean_square_unit", "rotary_embedding", "rotate_half",
-    "scaled", "scaled_dot_product_attention", "scattered", "shifted", "softmax", "split", "strided_rotary_embedding", "sum_over_second",
-    "take_rows", "top_k", "transposed_convolution", "where",
+    "native_rms_norm", "overwritten", "padded", "paired_rotary_embedding", "part", "partial_rotary_embedding", "pooled_regions",
+    "power", "promoted_concatenation", "raise_to_fp32", "rearranged", "recomputed_gelu", "recurrent_layer", "relu_", "repeat_heads",
+    "repeated", "resampled", "rms_norm", "rms_norm_in_fp32", "rms_norm_of_stream", "root_mean_square_unit", "rotary_embedding",
+    "rotate_half", "scaled", "scaled_dot_product_attention", "scattered", "shifted", "softmax", "split", "strided_rotary_embedding",
+    "sum_over_second", "take_rows", "top_k", "transposed_convolution", "where",
 ]  # fmt: skip

@@ -1,7 +1,9 @@
 """Pooling over [batch, channels, length, ...]."""
 
-from app.tape.autograd import attach, elementwise_work
-from app.tape.dtypes import INT64
+from collections.abc import Sequence
+
+from app.tape.autograd import Gradients, attach, elementwise_work
+from app.tape.dtypes import FP32, INT64
 from app.tape.operators.convolution import Sizes, at
 from app.tape.tensor import Tensor
 
@@ -59,3 +61,25 @@ def mean(x: Tensor, *shape: int) -> Tensor:
     out = tape.empty(shape, x.dtype)
     elementwise_work(tape, meta, out)
     return attach(out, [x], [], lambda gradient: (tape.like(meta),))
+
+
+def pooled_regions(maps: Sequence[Tensor], regions: int, side: int) -> Tensor:
+    """So many regions of several maps, each pooled to `side` x `side` places (RoIAlign) and written into one tensor. Keeps the regions.
+
+    Source: torchvision 0.28, ops/poolers.py, ops/roi_align.py.
+    """
+    first, tape = maps[0], maps[0].tape
+    shape = (regions, first.shape[1], side, side)
+    out = tape.empty(shape, first.dtype)
+    of_one_map = tape.empty(shape, first.dtype)
+    elementwise_work(tape, out, of_one_map, out)
+    del of_one_map
+    places, metas, whole = tape.empty((regions, 5), FP32), [x.meta for x in maps], out.meta
+
+    def backward(gradient: Tensor) -> Gradients:
+        copied = tape.like(whole)
+        gradients = [tape.like(meta) for meta in metas]
+        del copied
+        return gradients
+
+    return attach(out, maps, [places], backward)
