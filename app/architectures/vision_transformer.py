@@ -7,7 +7,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import ClassVar
 
-from app.architectures.attention import IN_OWN_TYPE
 from app.architectures.image_classifier import RGB, ImageClassifier
 from app.architectures.network import Inputs, Options, block_kinds
 from app.tape import operators as op
@@ -53,10 +52,18 @@ class Attention(Module):
         qkv = op.rearranged(self.qkv(x), 3, batch, self.heads, length, size)
         query, key, value = (part.view(*part.shape[1:]) for part in op.split(qkv, (1, 1, 1), axis=0))
         if self.implementation == "eager":
-            out, _ = op.eager_attention(query, key, value, biases=(), dropout_probability=0.0, style=IN_OWN_TYPE)
+            out = _written_out(query, key, value)
         else:
             out = op.scaled_dot_product_attention(query, key, value, causal=False)
         return self.proj(out.view(batch, length, hidden))
+
+
+def _written_out(query: Tensor, key: Tensor, value: Tensor) -> Tensor:
+    """Attention in two products, the queries scaled first."""
+    query = op.scaled(query)
+    weights = op.attention_products(query, key)
+    weights = op.softmax(weights)
+    return op.attended_values(weights, value)
 
 
 class FeedForward(Module):
