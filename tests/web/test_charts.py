@@ -113,3 +113,10 @@ def test_the_money_axis_starts_at_nothing() -> None:
     assert history is not None
     assert history.price_ticks[0].value == 0
     assert history.price_ticks[0].percent == 100
+
+
+def test_a_bar_of_ram_marks_what_memory_is_sold_in() -> None:
+    bar = memory_bar([("tree_nodes", "Nodes", 80 * GIB)], 40 * GIB, 190 * GIB, of_ram=True)
+    labels = [mark.label for mark in bar.marks]
+    assert labels[-1] == "192 GB"
+    assert "141 GB" not in labels

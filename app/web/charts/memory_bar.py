@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
+from app.estimation.host_memory import KIT_SIZES_GB
 from app.units import GIB
 
 # Memory of cards as they are sold, GB; above the largest, servers of eight or more cards are marked.
@@ -91,10 +92,10 @@ class MemoryBar:
     high: float
 
 
-def memory_bar(terms: Sequence[tuple[str, str, int]], low_bytes: int, high_bytes: int) -> MemoryBar:
-    """The bar for terms of (key, label, bytes). Its end is the smallest card that holds the upper end of the interval."""
+def memory_bar(terms: Sequence[tuple[str, str, int]], low_bytes: int, high_bytes: int, *, of_ram: bool = False) -> MemoryBar:
+    """The bar for terms of (key, label, bytes). Its end is the smallest card (or RAM) that holds the upper end of the interval."""
     total = sum(size for _, _, size in terms)
-    sizes = _capacities()
+    sizes = [(size * GIB, f"{size} GB") for size in KIT_SIZES_GB] if of_ram else _cards()
     end = next((size for size, _ in sizes if size >= max(high_bytes, total)), max(high_bytes, total))
     return MemoryBar(
         segments=tuple(_segments(terms, end)),
@@ -113,7 +114,7 @@ def _segments(terms: Sequence[tuple[str, str, int]], end: int) -> Iterable[Segme
         start += size
 
 
-def _capacities() -> list[tuple[int, str]]:
+def _cards() -> list[tuple[int, str]]:
     cards = [(size * GIB, f"{size} GB") for size in CARD_SIZES_GB]
     return cards + [(count * SERVER_CARD_GB * GIB, f"{count} \u00d7 {SERVER_CARD_GB} GB") for count in SERVER_COUNTS]
 

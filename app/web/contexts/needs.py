@@ -65,7 +65,7 @@ def bar_of(memory: Document) -> MemoryBar:
     """The bar of GPU memory, or of RAM where there is no GPU."""
     terms = [(term["key"], term["label"], term["bytes"]) for term in memory["terms"]]
     interval = interval_of(memory)
-    return memory_bar(terms, interval["low_bytes"], interval["high_bytes"])
+    return memory_bar(terms, interval["low_bytes"], interval["high_bytes"], of_ram="peak_process_bytes" in memory)
 
 
 def interval_of(memory: Document) -> Document:
