@@ -42,8 +42,8 @@ class NetworkJob(Job, Generic[W]):
         """Why its software does not run on this GPU, None where it does."""
 
     @abstractmethod
-    def _strategies(self, quantity: int) -> Iterable[Sharding]:
-        """Ways of using this many GPUs, the fastest first."""
+    def _strategies(self, gpu: Gpu, quantity: int) -> Iterable[Sharding]:
+        """Ways of using this many of this GPU, the fastest first."""
 
     @abstractmethod
     def _placement(self, gpu: Gpu, spread: Sharding) -> Placement:
@@ -58,7 +58,7 @@ class NetworkJob(Job, Generic[W]):
         refusal = self._refusal(gpu)
         if refusal:
             return refusal
-        spread = self._needs.first_fitting(self._strategies(quantity), gpu)
+        spread = self._needs.first_fitting(self._strategies(gpu, quantity), gpu)
         if spread is None:
             return Unplaceable(reason=f"the request fixes another number of GPUs than {quantity}", code="gpu_count")
         return self._placement(gpu, spread)

@@ -106,8 +106,9 @@ class TrainingJob(NetworkJob[TrainingWorkload]):
     def _refusal(self, gpu: Gpu) -> Unplaceable | None:
         return training_unsupported(self.workload, gpu)
 
-    def _strategies(self, quantity: int) -> Iterator[Sharding]:
-        return training_strategies(self.workload, quantity, self.traced.can_split)
+    def _strategies(self, gpu: Gpu, quantity: int) -> Iterator[Sharding]:
+        """Matrices are split only over cards with a link of their own: the exchange within every layer is too slow for PCIe."""
+        return training_strategies(self.workload, quantity, lambda gpus: gpu.link_gb_s > 0 and self.traced.can_split(gpus))
 
     def _placement(self, gpu: Gpu, spread: Sharding) -> Placement:
         need = self._needs.of(spread, gpu)

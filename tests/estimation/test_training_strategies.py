@@ -16,11 +16,11 @@ LLAMA_7B = {
 }  # fmt: skip
 
 
-def card(gib: int) -> Gpu:
+def card(gib: int, link_gb_s: float = 0) -> Gpu:
     return Gpu(
         id="card", name="Card", vendor="NVIDIA", memory_gb=gib, visible_bytes=gib * GIB, bandwidth_gb_s=1000, fp32_tflops=30,
         fp16_tflops=150, bf16_tflops=150, pcie_gen=4, pcie_lanes=16, compute_capability="8.9", supports_bf16=True,
-        architecture="Ada Lovelace",
+        architecture="Ada Lovelace", link_gb_s=link_gb_s,
     )  # fmt: skip
 
 
@@ -35,8 +35,8 @@ def job(**changes: Any) -> TrainingJob:
 JOB = job()
 
 
-def placed(gib: int, quantity: int, training: TrainingJob = JOB) -> Placement:
-    placement = training.place(card(gib), quantity)
+def placed(gib: int, quantity: int, training: TrainingJob = JOB, link_gb_s: float = 0) -> Placement:
+    placement = training.place(card(gib, link_gb_s), quantity)
     assert isinstance(placement, Placement)
     return placement
 
@@ -76,7 +76,12 @@ def test_what_is_asked_for_is_not_explained() -> None:
 
 def test_long_sequences_split_matrices_since_shared_states_leave_activations_whole() -> None:
     long = job(sequence_length=32_768, activation_checkpointing="none", tuning={"method": "lora", "target_modules": "attention"})
-    assert placed(80, 8, long).sharding.tensor == 8
+    assert placed(80, 8, long, link_gb_s=600).sharding.tensor == 8
+
+
+def test_matrices_are_not_split_over_cards_that_only_pcie_joins() -> None:
+    long = job(sequence_length=65_536, micro_batch_size=1)
+    assert placed(80, 8, long).sharding.tensor == 1
 
 
 def test_offload_moves_sixteen_bytes_a_parameter_to_the_host() -> None:
