@@ -41,13 +41,6 @@ class NotFound(RigwiseError):
     status = 404
 
 
-class Conflict(RigwiseError):
-    """Somebody else changed the same thing first."""
-
-    title = "Changed meanwhile"
-    status = 409
-
-
 class TooLarge(RigwiseError):
     """More was sent than is accepted."""
 

@@ -163,8 +163,3 @@ class Catalogue:
     def parts(self) -> Mapping[str, Part]:
         """Every part by its id, of whatever kind."""
         return {**self.gpus, **self.ram, **self.drives, **self.platforms, **self.cloud}
-
-    @cached_property
-    def newest_price_on(self) -> date | None:
-        """The day of the newest price observation in the catalogue."""
-        return max((price.observed_on for part in self.parts.values() for price in part.prices), default=None)

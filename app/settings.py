@@ -4,7 +4,7 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Annotated
 
-from pydantic import Field, SecretStr
+from pydantic import Field
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 _PROJECT = Path(__file__).resolve().parent.parent
@@ -25,9 +25,6 @@ class Settings(BaseSettings):
     model_config = SettingsConfigDict(env_prefix="RIGWISE_", frozen=True)
 
     database_url: Annotated[str, Field(min_length=1)] = Field(default_factory=_default_database_url)
-    hub_enabled: bool = True  # look models up on the Hugging Face hub
-    hub_token: SecretStr | None = None  # for gated models
-    trusted_proxies: str = "127.0.0.1"  # whose forwarded headers are believed
 
 
 @lru_cache

@@ -52,7 +52,8 @@ class PreparedInference:
         self.runtime = RUNTIMES[workload.runtime]
         self.prepared = prepare_network(workload, Options(attention=workload.attention, denoiser_only=workload.components == "denoiser"))
         self.network = self.prepared.network
-        self.language: LanguageModel | None = self.network if isinstance(self.network, LanguageModel) and self._has_cache() else None
+        language = self.network if isinstance(self.network, LanguageModel) else None
+        self.language = language if language and language.cache_layers() else None
 
     @property
     def passes_of_one_batch(self) -> int:
@@ -64,9 +65,6 @@ class PreparedInference:
     def stands_in_for_images(self) -> bool:
         """Whether a network of the same size takes the place of one that works on images: good for its weights, not for its speed."""
         return self.prepared.exact_parameters is not None and self.workload.image_size is not None
-
-    def _has_cache(self) -> bool:
-        return isinstance(self.network, LanguageModel) and bool(self.network.cache_layers())
 
     @cached_property
     def parameters(self) -> Parameters:

@@ -40,12 +40,6 @@ class Interval:
         """The interval as the contract spells it."""
         return {"low_bytes": self.low_bytes, "high_bytes": self.high_bytes, "coverage": self.coverage, "basis": self.basis}
 
-    def plus(self, low_bytes: int, high_bytes: int) -> "Interval":
-        """The interval of a sum: both ends moved by the ends of what is added."""
-        return Interval(
-            low_bytes=self.low_bytes + low_bytes, high_bytes=self.high_bytes + high_bytes, basis=self.basis, coverage=self.coverage
-        )
-
 
 @dataclass(frozen=True, slots=True)
 class Ledger:

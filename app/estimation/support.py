@@ -11,7 +11,6 @@ from app.workloads.training import AdapterTuning, TrainingWorkload
 
 TRAINING_VENDORS = frozenset({"NVIDIA", "AMD"})
 BF16_PRECISIONS = frozenset({"bf16", "amp_bf16", "fp8"})
-FP8_TRAINING_CAPABILITY = 8.9
 EIGHT_BIT = ("adamw_8bit", "paged_adamw_8bit")
 
 

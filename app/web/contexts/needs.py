@@ -2,13 +2,13 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from math import ceil
 
-from app.units import ceil_div, format_binary, format_decimal
+from app.estimation.host_memory import COMFORT_SHARE_OF_LARGEST
+from app.units import format_binary, format_decimal
 from app.web.charts.memory_bar import MemoryBar, memory_bar
 from app.web.contexts.machine import capacity
 from app.web.contexts.values import Document
-
-COMFORT_NUMERATOR, COMFORT_DENOMINATOR = 5, 4  # system RAM = largest GPU's memory + 25 %: the builders' guides' rule
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -79,7 +79,7 @@ def interval_of(memory: Document) -> Document:
 
 def comfort_ram_gb(card_memory_gb: Sequence[int]) -> int:
     """The guides' rule of thumb for system RAM: the largest GPU's memory and a quarter more, however many there are."""
-    return ceil_div(max(card_memory_gb) * COMFORT_NUMERATOR, COMFORT_DENOMINATOR)
+    return ceil(max(card_memory_gb) * COMFORT_SHARE_OF_LARGEST)
 
 
 def likely(interval: Document) -> str:
