@@ -28,20 +28,24 @@ Cards = tuple[str, int]  # a GPU's id and how many of it
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Advice:
-    """The answer to a request on one day with one revision of the catalogue."""
+class FirstView:
+    """What a person looks at first, and what costs least to work out: the estimate, picks, frontier, ladder, near misses, rent."""
 
-    estimate: Estimate
+    job: "Remembered"
     recommendation: Recommendation
-    levers: tuple[Lever, ...]
     rentals: tuple[Rental, ...]
     catalogue_revision: int
     today: date
     capacities: Mapping[Cards, Capacity]  # of the picks, for a model that is run
     price_of_mwh: Money | None = None  # of electricity, in the currency of the answer
 
+    @property
+    def estimate(self) -> Estimate:
+        """What the job needs."""
+        return self.job.estimate
+
     def to_json(self) -> dict[str, Any]:
-        """The advice as the contract spells it; `feasible`, `cloud`, machine ids and the ladder's `build` come on top."""
+        """All of the advice but its levers; `feasible`, `cloud`, machine ids and the ladder's `build` come on top of the contract."""
         found, today = self.recommendation, self.today
 
         def told(machine: Machine) -> dict[str, Any]:
@@ -55,7 +59,6 @@ class Advice:
             ],
             "frontier": [told(machine) for machine in found.frontier],
             "near_misses": [{"machine": told(miss.machine), "reason": miss.reason} for miss in found.near_misses],
-            "levers": [lever_json(lever) for lever in self.levers],
             "ladder": [
                 {"budget": step.budget.to_json(), "machine": step.machine.id, "build": told(step.machine)}
                 for step in found.ladder
@@ -69,6 +72,18 @@ class Advice:
     def _capacity_of(self, machine: Machine) -> dict[str, Any] | None:
         found = self.capacities.get((machine.gpu.id, machine.gpu_quantity)) if machine.gpu else None
         return found.to_json() if found else None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Advice:
+    """The whole answer to a request on one day with one revision of the catalogue."""
+
+    first_view: FirstView
+    levers: tuple[Lever, ...]
+
+    def to_json(self) -> dict[str, Any]:
+        """The advice as the contract spells it."""
+        return {**self.first_view.to_json(), "levers": [lever_json(lever) for lever in self.levers]}
 
 
 class Remembered:
@@ -89,7 +104,16 @@ class Remembered:
 
 
 def advise(request: AdviceRequest, catalogue: Catalogue, *, today: date, estimator: Estimator = prepare) -> Advice:
-    """Estimates the workload, searches the catalogue, and works out what each change of the workload would do.
+    """The first view, and what each change of the workload would do.
+
+    Raises InvalidInput naming the field of the workload or of the limits that is wrong.
+    """
+    view = first_view(request, catalogue, today=today, estimator=estimator)
+    return Advice(first_view=view, levers=levers_of(view, request, catalogue, estimator=estimator))
+
+
+def first_view(request: AdviceRequest, catalogue: Catalogue, *, today: date, estimator: Estimator = prepare) -> FirstView:
+    """Estimates the workload and searches the catalogue: a few milliseconds, where the levers take tens.
 
     Raises InvalidInput naming the field of the workload or of the limits that is wrong.
     """
@@ -99,10 +123,8 @@ def advise(request: AdviceRequest, catalogue: Catalogue, *, today: date, estimat
         raise wrong.under("workload") from None
     found = recommend(job, request.limits, catalogue)
     cheapest = found.ladder[0].machine if found.ladder else None
-    return Advice(
-        estimate=job.estimate, recommendation=found,
-        levers=_levers(job, request, catalogue, estimator, in_reach=bool(found.picks)),
-        rentals=rentals(job, request.limits, catalogue, cheapest),
+    return FirstView(
+        job=job, recommendation=found, rentals=rentals(job, request.limits, catalogue, cheapest),
         catalogue_revision=catalogue.revision, today=today, price_of_mwh=_price_of_mwh(request.limits, catalogue),
         capacities=_capacities(request.workload, found),
     )  # fmt: skip
@@ -120,14 +142,14 @@ def _capacities(workload: Workload, found: Recommendation) -> dict[Cards, Capaci
     return {key: capacity(workload, gpu, key[1]) for key, gpu in cards.items()}
 
 
-def _levers(job: Remembered, request: AdviceRequest, catalogue: Catalogue, estimator: Estimator, *, in_reach: bool) -> tuple[Lever, ...]:
+def levers_of(view: FirstView, request: AdviceRequest, catalogue: Catalogue, *, estimator: Estimator = prepare) -> tuple[Lever, ...]:
     """Single changes; where none of them and nothing else brings a machine into the limits, sets of changes too."""
 
     def tried(sets: Iterable[tuple[Change, ...]]) -> tuple[Lever, ...]:
-        return levers(_proposal((), job), _proposals(sets, request.workload, estimator), request.limits, catalogue)
+        return levers(_proposal((), view.job), _proposals(sets, request.workload, estimator), request.limits, catalogue)
 
     singles = tried(changes_for(request.workload))
-    if in_reach or any(lever.in_budget for lever in singles):
+    if view.recommendation.picks or any(lever.in_budget for lever in singles):
         return singles
     sets = minimal(lever for lever in tried(recipes_for(request.workload)) if lever.in_budget)
     return (*sets, *singles)

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from app.advisor import Remembered, advise
+from app.advisor import Remembered, advise, first_view
 from app.errors import InvalidInput
 from app.estimation.job import Job
 from app.estimation.service import prepare
@@ -54,6 +54,12 @@ def test_the_document_has_the_names_of_the_contract() -> None:
     assert set(machine["gpus"]) >= {"part", "quantity", "parallelism"}
     assert {pick["role"] for pick in answer["picks"]} == {"cheapest", "value", "fastest", "headroom"}
     assert set(answer["levers"][0]) >= {"changes", "gpu_memory_bytes", "time_ratio", "cheapest"}
+
+
+def test_the_first_view_is_the_advice_without_its_levers() -> None:
+    request = parse_request({"workload": CHAT})
+    whole = advise(request, SHOP, today=TODAY).to_json()
+    assert first_view(request, SHOP, today=TODAY).to_json() == {key: value for key, value in whole.items() if key != "levers"}
 
 
 def test_each_line_of_the_bill_has_the_day_and_the_age_of_its_price() -> None:
@@ -144,7 +150,7 @@ def test_any_estimator_can_be_given() -> None:
         return Fixed(prepare(workload), 40 * GIB)
 
     advice = advise(parse_request({"workload": CHAT}), SHOP, today=TODAY, estimator=refuses_changes)
-    assert {machine.gpu and machine.gpu.id for machine in advice.recommendation.frontier} == {"large"}
+    assert {machine.gpu and machine.gpu.id for machine in advice.first_view.recommendation.frontier} == {"large"}
     assert advice.levers == ()
 
 
