@@ -57,6 +57,25 @@ class Speed:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class RamTraffic:
+    """One decoding step where some layers are left to the processor: how its time depends on the RAM of the machine."""
+
+    reading_s: float  # of those layers' weights and cache, at `reference_gb_s`
+    computing_s: float  # the processor's arithmetic, whatever the RAM: the longer of the two counts
+    rest_s: float  # everything on the GPUs
+    reference_gb_s: float  # bandwidth that the speed of the placement is told for
+    rest_bottleneck: str
+
+    def step_seconds(self, bandwidth_gb_s: float) -> float:
+        """The whole step with RAM of this bandwidth."""
+        return self.rest_s + max(self.reading_s * self.reference_gb_s / bandwidth_gb_s, self.computing_s)
+
+    def pace(self, bandwidth_gb_s: float) -> float:
+        """Decoding speed with RAM of this bandwidth, as a factor on that of the placement."""
+        return self.step_seconds(self.reference_gb_s) / self.step_seconds(bandwidth_gb_s)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Placement:
     """A job on `quantity` of one GPU. Bytes are for the fullest GPU; host bytes for the whole machine."""
 
@@ -67,6 +86,7 @@ class Placement:
     read_bytes_per_second: int  # what the disks must sustain
     speed: Speed
     findings: tuple[Finding, ...] = ()
+    ram_traffic: RamTraffic | None = None  # None: the speed does not depend on the machine's RAM
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -9,13 +9,13 @@ from app.estimation.inference import PreparedInference
 from app.estimation.inference_pass import inference_pass
 from app.estimation.job import Needs
 from app.estimation.network_job import NetworkJob
-from app.estimation.speed import InferencePass, inference_speed
+from app.estimation.speed import InferencePass, card_split, inference_speed, ram_traffic
 from app.estimation.spilling import SPILLING_RUNTIMES, Spill, most_layers, spill_finding
 from app.estimation.storage import StorageJob, storage_need
 from app.estimation.strategies import inference_strategies
 from app.estimation.support import inference_unsupported
 from app.hardware import Gpu
-from app.placement import Finding, Placement, Sharding, Speed, Unplaceable
+from app.placement import Finding, Placement, RamTraffic, Sharding, Speed, Unplaceable
 from app.workloads.inference import InferenceWorkload
 
 MULTIPLY_ADD = 2
@@ -125,19 +125,26 @@ class InferenceJob(NetworkJob[InferenceWorkload]):
             read_bytes_per_second=0,
             speed=self._speed(gpu, spread, spill.share) if fits else Speed(),
             findings=self._spilling(gpu, spread, spill) if fits and spill.share < 1 else (),
+            ram_traffic=self._ram_traffic(gpu, spread, spill.share) if fits else None,
         )
 
     def _spilling(self, gpu: Gpu, spread: Sharding, spill: Spill) -> tuple[Finding, ...]:
         here, whole = (self._speed(gpu, spread, share) for share in (spill.share, 1.0))
-        return (spill_finding(spill.on_gpu, spill.layers, here, whole, self._passes[1.0].host_bandwidth_gb_s),)
+        return (spill_finding(spill.on_gpu, spill.layers, here, whole, self._pass(1.0).host_bandwidth_gb_s),)
 
     def speed(self, gpu: Gpu, spread: Sharding) -> Speed:
         """Decoding, prompt and batch rates there."""
         return self._speed(gpu, spread, self._fitted(gpu, spread).share)
 
     def _speed(self, gpu: Gpu, spread: Sharding, share: float) -> Speed:
-        if self.prepared.stands_in_for_images:
-            return Speed()
+        return Speed() if self.prepared.stands_in_for_images else inference_speed(self._pass(share), gpu, spread.gpus, spread)
+
+    def _ram_traffic(self, gpu: Gpu, spread: Sharding, share: float) -> RamTraffic | None:
+        if share == 1 or self.prepared.language is None:
+            return None
+        return ram_traffic(self._pass(share), gpu, card_split(self.workload.runtime, spread.gpus, spread))
+
+    def _pass(self, share: float) -> InferencePass:
         if share not in self._passes:
             self._passes[share] = inference_pass(self.prepared, share)
-        return inference_speed(self._passes[share], gpu, spread.gpus, spread)
+        return self._passes[share]

@@ -39,6 +39,6 @@ def spill_finding(on_gpu: int, layers: int, spilled: Speed, whole: Speed, host_b
         severity="caution",
         code="spills",
         message=f"{on_gpu} of {layers} layers fit on the GPUs; the others run from system RAM{slower}.",
-        remedy=f"RAM of {host_bandwidth_gb_s:.0f} GB/s is assumed (a desktop with two channels); a server with eight channels or more "
-        "is several times faster. Fewer bits per weight or more GPU memory avoid it.",
+        remedy=f"The factor is that of RAM with {host_bandwidth_gb_s:.0f} GB/s (a desktop with two channels); a machine's speed counts the "
+        "channels that its RAM fills. Fewer bits per weight or more GPU memory avoid it.",
     )

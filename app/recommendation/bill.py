@@ -43,7 +43,8 @@ def _machine(one: Candidate, market: Market) -> Machine:
         platform=rest.site.platform, gpu=load.choice.gpu, gpu_quantity=load.choice.quantity,
         ram=rest.memory.items, ssd=rest.storage.ssd, hdd=rest.storage.hdd,
         lines=lines, total=sum((line.total for line in lines), Money(0, market.currency)),
-        placement=fed_at(load.placement, rest.fed), power_w=machine_power_w(rest.site.platform, load.choice.gpu, load.choice.quantity),
+        placement=with_ram(fed_at(load.placement, rest.fed), rest.memory.bandwidth_gb_s),
+        power_w=machine_power_w(rest.site.platform, load.choice.gpu, load.choice.quantity),
     )  # fmt: skip
 
 
@@ -73,6 +74,20 @@ def _line(offer: Offer[Any], quantity: int, currency: str) -> Iterator[PriceLine
 def fed_at(placement: Placement, fed: float) -> Placement:
     """The placement where drives sustain only the share `fed` of what it reads: every rate falls, every duration grows."""
     return placement if fed == 1 else replace(placement, speed=_slowed(placement.speed, fed))
+
+
+def with_ram(placement: Placement, bandwidth_gb_s: float) -> Placement:
+    """The placement on a machine whose RAM has this bandwidth: layers left to the processor decode at its pace."""
+    traffic = placement.ram_traffic
+    if traffic is None:
+        return placement
+    on_host = traffic.step_seconds(bandwidth_gb_s) - traffic.rest_s
+    speed = replace(
+        placement.speed,
+        decode_tokens_per_second=_times(placement.speed.decode_tokens_per_second, traffic.pace(bandwidth_gb_s)),
+        bottleneck="host memory bandwidth" if on_host > traffic.rest_s else traffic.rest_bottleneck,
+    )
+    return replace(placement, speed=speed)
 
 
 def _slowed(speed: Speed, fed: float) -> Speed:

@@ -116,7 +116,8 @@ def shape(gpu: Gpu) -> Hashable:
 
 
 def _sockets(platform: Platform) -> Hashable:
-    return (platform.memory_type, platform.memory_form, platform.dimm_slots, platform.max_memory_gb, platform.included_ram_gb)
+    slots = (platform.memory_type, platform.memory_form, platform.memory_channels, platform.dimm_slots)
+    return (*slots, platform.max_memory_gb, platform.included_ram_gb)
 
 
 def _bays(platform: Platform) -> Hashable:

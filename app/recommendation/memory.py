@@ -9,6 +9,10 @@ from app.hardware import Platform, RamKit
 from app.recommendation.offers import Assortment, Offer, assortments, cost_of
 from app.units import GIB
 
+# Transfers a second of the modules that a platform comes with. Source: JEDEC JESD79-4, JESD79-5, JESD209-5.
+STANDARD_MT_S = {"DDR4": 3200, "DDR5": 4800, "LPDDR5": 6400, "LPDDR5X": 8533}
+CHANNEL_BYTES = {"DDR4": 8, "DDR5": 8, "LPDDR5": 2, "LPDDR5X": 2}  # data width of one channel
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MemoryFill:
@@ -18,6 +22,7 @@ class MemoryFill:
     cost: int
     total_bytes: int
     modules: int
+    bandwidth_gb_s: float
 
 
 def included_ram_bytes(platform: Platform) -> int:
@@ -28,6 +33,16 @@ def included_ram_bytes(platform: Platform) -> int:
 def ram_bytes(platform: Platform, kits: Iterable[tuple[RamKit, int]]) -> int:
     """The memory of a machine. Kits take the place of what the platform came with: nothing says that the modules match."""
     return sum(kit.total_gb * quantity for kit, quantity in kits) * GIB or included_ram_bytes(platform)
+
+
+def ram_bandwidth_gb_s(platform: Platform, kits: Iterable[tuple[RamKit, int]]) -> float:
+    """Bandwidth of a machine's memory, GB/s: channels with a module in them x transfers a second x bytes of each transfer. The slowest
+    kit sets the pace of all; two modules on one channel are no faster than one."""
+    kind = platform.memory_type
+    present = list(kits)
+    modules = sum(kit.modules * quantity for kit, quantity in present) or platform.memory_channels
+    mt_s = min((kit.speed_mt_s for kit, _ in present), default=STANDARD_MT_S.get(kind, STANDARD_MT_S["DDR4"]))
+    return min(modules, platform.memory_channels) * mt_s * CHANNEL_BYTES.get(kind, CHANNEL_BYTES["DDR4"]) / 1000
 
 
 def kit_plugs_into(kit: RamKit, platform: Platform) -> bool:
@@ -70,13 +85,31 @@ class MemoryChoices:
         """Every non-dominated way to have at least `need_bytes`, cheapest first."""
         return self.fills[bisect_left(self._capacities, need_bytes) :]
 
+    def faster(self, need_bytes: int) -> tuple[MemoryFill, ...]:
+        """The cheapest way to have at least `need_bytes`, and every dearer one with more bandwidth than those before."""
+        rising: list[MemoryFill] = []
+        for fill in self._by_price:
+            if fill.total_bytes >= need_bytes and (not rising or fill.bandwidth_gb_s > rising[-1].bandwidth_gb_s):
+                rising.append(fill)
+        return tuple(rising)
+
+    @cached_property
+    def _by_price(self) -> tuple[MemoryFill, ...]:
+        """Cheapest first, without those that hold no more and are no faster than one before."""
+        kept: list[MemoryFill] = []
+        for fill in sorted(self._all, key=lambda fill: (fill.cost, -fill.bandwidth_gb_s, -fill.total_bytes, fill.modules, _names(fill))):
+            if not any(one.total_bytes >= fill.total_bytes and one.bandwidth_gb_s >= fill.bandwidth_gb_s for one in kept):
+                kept.append(fill)
+        return tuple(kept)
+
     @cached_property
     def _capacities(self) -> tuple[int, ...]:
         return tuple(fill.total_bytes for fill in self.fills)
 
     @cached_property
     def _all(self) -> tuple[MemoryFill, ...]:
-        as_it_comes = MemoryFill(items=(), cost=0, total_bytes=included_ram_bytes(self.platform), modules=0)
+        bandwidth = ram_bandwidth_gb_s(self.platform, ())
+        as_it_comes = MemoryFill(items=(), cost=0, total_bytes=included_ram_bytes(self.platform), modules=0, bandwidth_gb_s=bandwidth)
         chosen = (self._fill(assortment) for assortment in assortments(self.offers, lambda kit: most_kits(kit, self.platform)))
         return (as_it_comes, *(fill for fill in chosen if fill))
 
@@ -87,7 +120,8 @@ class MemoryChoices:
         cost = cost_of(assortment)
         if cost is None or modules > self.platform.dimm_slots or total_gb > self.platform.max_memory_gb:
             return None
-        return MemoryFill(items=items, cost=cost, total_bytes=total_gb * GIB, modules=modules)
+        bandwidth = ram_bandwidth_gb_s(self.platform, items)
+        return MemoryFill(items=items, cost=cost, total_bytes=total_gb * GIB, modules=modules, bandwidth_gb_s=bandwidth)
 
 
 def _names(fill: MemoryFill) -> tuple[tuple[str, int], ...]:

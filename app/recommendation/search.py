@@ -1,7 +1,8 @@
 """The exact search: for every load the cheapest platform, RAM and drives, and from all of them the non-dominated machines.
 
-For a given GPU and count the rest of a machine only matters by its price, and by how fast its drives feed the job; so per load it is
-enough to know the cheapest completion at each drive speed that matters, and loads of the same shape, RAM and reads share it.
+For a given GPU and count the rest of a machine only matters by its price, by how fast its drives feed the job, and where layers are left
+to the processor by the bandwidth of its RAM; so per load it is enough to know the cheapest completion at each such speed, and loads of
+the same shape, RAM and reads share it.
 Platforms are tried in the order of a lower bound on their cost, and the trying stops where the bound passes the best found. A job on
 the processor alone has RAM as its headroom: there every non-dominated amount of RAM is kept. Nothing is left out that could be the
 best by price, speed or headroom; the tests compare with every combination.
@@ -16,7 +17,7 @@ from app.placement import Demand
 from app.recommendation.constraints import STARVED_SHARE
 from app.recommendation.loads import Choice, Load, Loads, accepted_cards, choices, place, place_everywhere, system_accepted
 from app.recommendation.market import Market, Site, shape
-from app.recommendation.memory import MemoryFill
+from app.recommendation.memory import MemoryChoices, MemoryFill
 from app.recommendation.power import machine_power_w
 from app.recommendation.storage import StorageSet
 from app.workloads.limits import Limits
@@ -32,6 +33,12 @@ class Completion(NamedTuple):
     memory: MemoryFill
     storage: StorageSet
     fed: float  # share of the job's speed that the drives sustain
+    ram_pace: float = 1.0  # factor on the job's speed where layers are left to the processor: by the bandwidth of this RAM
+
+    @property
+    def pace(self) -> float:
+        """Factor on the job's speed by everything that is not the GPUs."""
+        return self.fed * self.ram_pace
 
 
 class Candidate(NamedTuple):
@@ -129,19 +136,19 @@ class Assembly:
         return choice.cost + (self._boards[0].least if self._boards and choice.gpu else 0)
 
     def machines(self, load: Load) -> Iterator[Candidate]:
-        """The cheapest machine for the load at each drive speed that matters; none where no platform can carry it."""
+        """The cheapest machine for the load at each speed of drives and RAM that matters; none where no platform can carry it."""
         rate, headroom = load.placement.speed.rate, load.headroom
         for rest in self._completions(load):
             room = headroom if load.choice.gpu else 1.0 - load.ram_bytes / max(1, rest.memory.total_bytes)
-            yield Candidate(load.choice.cost + rest.cost, rate * rest.fed, room, load, rest)
+            yield Candidate(load.choice.cost + rest.cost, rate * rest.pace, room, load, rest)
 
     def _completions(self, load: Load) -> Iterable[Completion]:
         if load.choice.site:
             return self._at(load, load.choice.site, self._sets[load.choice.site.index])
         if load.choice.gpu is None:
             return self._without_cards(load)
-        reads = load.placement.read_bytes_per_second
-        key = (shape(load.choice.gpu), load.choice.quantity, load.ram_bytes, reads if reads > self._easy_read else 0)
+        reads, traffic = load.placement.read_bytes_per_second, load.placement.ram_traffic
+        key = (shape(load.choice.gpu), load.choice.quantity, load.ram_bytes, reads if reads > self._easy_read else 0, traffic)
         if key not in self._completed:
             self._completed[key] = self._on_boards(load, load.choice.gpu)
         return self._completed[key]
@@ -156,17 +163,18 @@ class Assembly:
             if room[bound.site.index] < load.choice.quantity:
                 continue
             for rest in self._at(load, bound.site, bound.sets):
-                if rest.fed not in best or _rank(rest) < _rank(best[rest.fed]):
-                    best[rest.fed] = rest
-                if rest.fed == 1:
+                if rest.pace not in best or _rank(rest) < _rank(best[rest.pace]):
+                    best[rest.pace] = rest
+                if rest.fed == 1 and not load.placement.ram_traffic:  # dearer RAM may be faster
                     ceiling = min(ceiling, rest.cost)
         return tuple(best.values())
 
     def _at(self, load: Load, site: Site, sets: StorageSets) -> Iterator[Completion]:
-        memory = site.memory.cheapest(load.ram_bytes)
-        if memory is not None and not self._too_hungry(site, load):
+        if self._too_hungry(site, load):
+            return
+        for memory, pace in paced(site.memory, load):
             for storage, fed in feeding(sets, load.placement.read_bytes_per_second):
-                yield Completion(site.cost + memory.cost + storage.cost, site, memory, storage, fed)
+                yield Completion(site.cost + memory.cost + storage.cost, site, memory, storage, fed, pace)
 
     def _without_cards(self, load: Load) -> Iterator[Completion]:
         """All amounts of RAM that are enough: what is left over is the headroom of a job on the processor."""
@@ -184,6 +192,16 @@ class Assembly:
 
 def _rank(rest: Completion) -> tuple[int, str]:
     return (rest.cost, rest.site.platform.id)
+
+
+def paced(memory: MemoryChoices, load: Load) -> Iterator[tuple[MemoryFill, float]]:
+    """The RAM that matters for a load, each with its factor on the speed: the cheapest, and where layers are left to the processor every
+    faster one."""
+    traffic = load.placement.ram_traffic
+    if traffic:
+        yield from ((fill, traffic.pace(fill.bandwidth_gb_s)) for fill in memory.faster(load.ram_bytes))
+    elif cheapest := memory.cheapest(load.ram_bytes):
+        yield cheapest, 1.0
 
 
 def feeding(sets: StorageSets, read_bytes_s: int) -> Iterator[tuple[StorageSet, float]]:

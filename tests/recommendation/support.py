@@ -10,10 +10,11 @@ from typing import Any
 
 from app.hardware import Catalogue, Condition, Drive, Gpu, Platform, Price, RamKit
 from app.money import ExchangeRates, Money
-from app.placement import Placement, Sharding, Speed, Unplaceable
-from app.recommendation.bill import fed_at
+from app.placement import Placement, RamTraffic, Sharding, Speed, Unplaceable
+from app.recommendation.bill import fed_at, with_ram
 from app.recommendation.constraints import LIMIT_RULES, MACHINE_RULES, Trial
 from app.recommendation.machine import Machine, PriceLine
+from app.recommendation.memory import ram_bandwidth_gb_s
 from app.recommendation.power import machine_power_w
 from app.recommendation.seating import BLOCKING, Seat
 from app.recommendation.storage import free_bays, read_bytes_s
@@ -84,6 +85,7 @@ class Job:
     read_per_second_of_speed: float = 0.0
     rate_per_bandwidth: float = 0.1
     most_gpus: int = 64
+    share_on_host: float = 0.0  # of a decoding step, with RAM of 50 GB/s
 
     def place(self, gpu: Gpu | None, quantity: int) -> Placement | Unplaceable:
         if (gpu is None) == self.needs_gpu:
@@ -95,8 +97,20 @@ class Job:
         return Placement(
             sharding=Sharding(gpus=max(1, quantity)), gpu_bytes=need if gpu else 0, gpu_bytes_high=int(need * 1.1) if gpu else 0,
             host_bytes=self.host_bytes + quantity * self.host_bytes_per_gpu,
-            read_bytes_per_second=int(rate * self.read_per_second_of_speed), speed=Speed(samples_or_tokens_per_second=rate),
+            read_bytes_per_second=int(rate * self.read_per_second_of_speed), speed=self._speed(rate),
+            ram_traffic=self._ram_traffic(rate) if gpu else None,
         )  # fmt: skip
+
+    def _speed(self, rate: float) -> Speed:
+        return Speed(decode_tokens_per_second=rate) if self.share_on_host else Speed(samples_or_tokens_per_second=rate)
+
+    def _ram_traffic(self, rate: float) -> RamTraffic | None:
+        if not self.share_on_host or not rate:
+            return None
+        on_host = self.share_on_host / rate
+        return RamTraffic(
+            reading_s=on_host, computing_s=on_host / 3, rest_s=1 / rate - on_host, reference_gb_s=50.0, rest_bottleneck="compute"
+        )
 
 
 def random_catalogue(rng: random.Random) -> Catalogue:
@@ -133,6 +147,7 @@ def _random_gpu(rng: random.Random, name: str) -> Gpu:
 
 def _random_kit(rng: random.Random, name: str) -> RamKit:
     return kit(name, memory_type=rng.choice(["DDR4"] + ["DDR5"] * 4), modules=rng.choice([1, 2]), module_gb=rng.choice([8, 16, 32]),
+               speed_mt_s=rng.choice([4800, 5600, 6400]),
                prices=_prices(rng, 4, 30))  # fmt: skip
 
 
@@ -170,7 +185,7 @@ def random_job(rng: random.Random) -> Job:
         needs_gpu=rng.random() < 0.8, memory_bytes=rng.choice([4, 10, 15, 23, 40]) * GIB, host_bytes=rng.choice([4, 8, 14, 16, 30]) * GIB,
         host_bytes_per_gpu=rng.choice([0, 2, 8]) * GIB, ssd_bytes=rng.choice([100, 400, 900]) * GB,
         hdd_bytes=rng.choice([0, 0, 0, 500, 3000]) * GB, read_per_second_of_speed=rng.choice([0.0, 0.0, 1e6, 2e7, 1e8]),
-        rate_per_bandwidth=rng.choice([0.0, 0.1, 0.1]), most_gpus=rng.choice([1, 2, 64]),
+        rate_per_bandwidth=rng.choice([0.0, 0.1, 0.1]), most_gpus=rng.choice([1, 2, 64]), share_on_host=rng.choice([0, 0, 0, 0.5, 0.9]),
     )  # fmt: skip
 
 
@@ -289,7 +304,7 @@ def machine_of(
     total = sum((line.total for line in lines), Money(0, limits.answer_currency))
     return Machine(
         platform=board, gpu=cards[0], gpu_quantity=cards[1], ram=ram, ssd=ssd, hdd=hdd, lines=lines, total=total,
-        placement=fed_at(placed, fed) if fed else placed, power_w=machine_power_w(board, *cards),
+        placement=with_ram(fed_at(placed, fed) if fed else placed, ram_bandwidth_gb_s(board, ram)), power_w=machine_power_w(board, *cards),
     )  # fmt: skip
 
 

@@ -256,3 +256,16 @@ def test_cheapest_gives_the_machine_of_the_full_answer() -> None:
 def test_dearer_machines_that_are_no_faster_are_no_near_miss() -> None:
     job = Job(needs_gpu=False, host_bytes=20 * GIB, rate_per_bandwidth=0.0)
     assert ask(job=job, **usd("1100")).near_misses == ()
+
+
+def test_layers_left_to_the_processor_run_faster_on_the_board_with_more_channels_of_ram() -> None:
+    parts = catalogue(
+        gpu(), kit(modules=1, module_gb=32), drive(),
+        platform("desktop", 400), platform("server", 900, memory_channels=8, dimm_slots=8),
+    )  # fmt: skip
+    answer = recommend(Job(share_on_host=0.9, most_gpus=1), Limits(currency="USD"), parts)
+    fastest = next(pick.machine for pick in answer.picks if pick.role == "fastest")
+    cheapest_one = next(pick.machine for pick in answer.picks if pick.role == "cheapest")
+    assert (cheapest_one.platform.id, fastest.platform.id) == ("desktop", "server")
+    assert sum(quantity for _, quantity in fastest.ram) > sum(quantity for _, quantity in cheapest_one.ram)
+    assert fastest.speed > 2 * cheapest_one.speed

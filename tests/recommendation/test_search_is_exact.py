@@ -76,5 +76,6 @@ def test_the_random_catalogues_have_answers_of_every_sort() -> None:
     assert any(machine.gpu_quantity > 1 for machine in machines)
     assert any(machine.platform.included_gpu and machine.gpu for machine in machines)
     assert any(machine.placement.speed.bottleneck == "disk" for machine in machines)
+    assert any(machine.placement.speed.bottleneck == "host memory bandwidth" for machine in machines)
     assert any(line.owned for machine in machines for line in machine.lines)
     assert any(machine.hdd for machine in machines)

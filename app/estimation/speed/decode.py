@@ -7,6 +7,7 @@ from app.estimation.speed.interconnect import all_reduce_seconds, host_copy_seco
 from app.estimation.speed.passes import InferencePass
 from app.estimation.speed.runtimes import DEFAULT, EAGER_LAYER_US, RUNTIMES, FormatCost, Runtime, format_cost
 from app.hardware import Gpu
+from app.placement import RamTraffic
 
 MICRO = 1e-6
 GIGA = 1e9
@@ -52,12 +53,21 @@ class StepSeconds:
     @property
     def bottleneck(self) -> str:
         """What takes most of it."""
-        causes = {
-            "memory bandwidth": self.memory, "fixed overhead": self.overhead, "compute": self.compute,
-            "host memory bandwidth": self.host, "interconnect": self.exchange,
-            "draft model": self.draft,
-        }  # fmt: skip
+        causes = self._causes | {"host memory bandwidth": self.host}
         return max(causes, key=lambda cause: causes[cause])
+
+    @property
+    def rest_bottleneck(self) -> str:
+        """What takes most of it beside the host."""
+        causes = self._causes
+        return max(causes, key=lambda cause: causes[cause])
+
+    @property
+    def _causes(self) -> dict[str, float]:
+        return {
+            "memory bandwidth": self.memory, "fixed overhead": self.overhead, "compute": self.compute,
+            "interconnect": self.exchange, "draft model": self.draft,
+        }  # fmt: skip
 
 
 def decode_step(job: InferencePass, gpu: Gpu, split: Split) -> StepSeconds:
@@ -89,12 +99,32 @@ def _tokens(job: InferencePass) -> int:
 
 def _host_seconds(job: InferencePass, gpu: Gpu, runtime: Runtime) -> float:
     """Layers kept in RAM: copied to the card, or computed by the processor at the rate of its memory or of its arithmetic."""
-    share = 1 - job.gpu_share
     if runtime.streams_offloaded:
-        return host_copy_seconds(share * _weight_bytes(job), gpu)
-    moved = share * (_weight_bytes(job) + job.sequences * _cache_bytes(job))
-    computing = share * FLOPS_PER_WEIGHT * job.active_parameters * _tokens(job) / HOST_FLOPS
-    return max(moved / (HOST_SHARE * job.host_bandwidth_gb_s * GIGA), computing)
+        return host_copy_seconds((1 - job.gpu_share) * _weight_bytes(job), gpu)
+    return max(_host_reading(job), _host_computing(job))
+
+
+def _host_reading(job: InferencePass) -> float:
+    moved = (1 - job.gpu_share) * (_weight_bytes(job) + job.sequences * _cache_bytes(job))
+    return moved / (HOST_SHARE * job.host_bandwidth_gb_s * GIGA)
+
+
+def _host_computing(job: InferencePass) -> float:
+    return (1 - job.gpu_share) * FLOPS_PER_WEIGHT * job.active_parameters * _tokens(job) / HOST_FLOPS
+
+
+def ram_traffic(job: InferencePass, gpu: Gpu, split: Split) -> RamTraffic | None:
+    """How a decoding step depends on the RAM; None where no layer is left to the processor."""
+    if job.gpu_share == 1 or job.work or RUNTIMES.get(job.runtime, DEFAULT).streams_offloaded:
+        return None
+    step = decode_step(job, gpu, split)
+    return RamTraffic(
+        reading_s=_host_reading(job),
+        computing_s=_host_computing(job),
+        rest_s=step.total - step.host,
+        reference_gb_s=job.host_bandwidth_gb_s,
+        rest_bottleneck=step.rest_bottleneck,
+    )
 
 
 def _fixed_seconds(job: InferencePass, gpu: Gpu, runtime: Runtime, cost: FormatCost, split: Split) -> float:
