@@ -28,9 +28,7 @@ LARGEST_DOCUMENT = 4 * 2**20  # bytes of one document
 def main() -> None:
     """Runs the command line; every error that people can mend is one line on standard error and exit status 2."""
     try:
-        app(standalone_mode=False)
-    except typer.Exit as leaving:
-        sys.exit(leaving.exit_code)
+        sys.exit(app(standalone_mode=False))
     except RigwiseError as error:
         sys.exit(_complain(str(error)))
     except (typer.Abort, KeyboardInterrupt):
@@ -95,9 +93,13 @@ def serve(
     port: Annotated[int, typer.Option(min=0, max=65_535)] = 8000,
     workers: Annotated[int, typer.Option(min=1, max=64)] = 1,
 ) -> None:
-    """Serve the web site and the API."""
+    """Serve the web site and the API, once the database is found whole."""
     import uvicorn
 
+    from app.backup.integrity import problems_at_start
+
+    with _database() as database:
+        _refuse(problems_at_start(database))
     uvicorn.run("app.main:create_app", factory=True, host=host, port=port, workers=workers, server_header=False, access_log=False)
 
 
@@ -120,17 +122,49 @@ def seed() -> None:
 
 
 @app.command()
-def check() -> None:
-    """Verify that the catalogue's history is complete and untouched."""
-    from app.catalogue.chain import check as run
+def check(backup: Annotated[Path | None, typer.Argument(help="A backup; the database itself where none is given.")] = None) -> None:
+    """Verify that the database, or a backup, is whole: file, references, the catalogue's history, shared results."""
+    from app.backup.backups import verify_backup
+    from app.backup.integrity import problems_of
 
-    with _database() as database:
-        problems = run(database)
+    if backup:
+        problems = verify_backup(backup)
+    else:
+        with _database() as database:
+            problems = problems_of(database)
+    _refuse(problems)
+    typer.echo("the backup is whole" if backup else "the database is whole, its history complete and untouched")
+
+
+def _refuse(problems: tuple[str, ...]) -> None:
     for problem in problems:
         typer.echo(problem, err=True)
     if problems:
         raise typer.Exit(1)
-    typer.echo("the history is complete and untouched")
+
+
+@app.command()
+def backup(file: Path) -> None:
+    """Copy the database to a new file while the site runs, and verify the copy."""
+    from app.backup.backups import make_backup
+    from app.clock import now
+    from app.settings import get_settings
+
+    made = make_backup(get_settings().database_url, file, now())
+    typer.echo(f"{file}: {made.size:,} bytes, catalogue revision {made.revision}, verified; SHA-256 {made.sha256}")
+
+
+@app.command()
+def restore(
+    file: Path, replace: Annotated[bool, typer.Option("--replace", help="Where there is a database already; the old one is kept.")] = False
+) -> None:
+    """Put a backup in the place of the database, and check it. The server must be stopped."""
+    from app.backup.backups import restore_backup
+    from app.clock import now
+    from app.settings import get_settings
+
+    kept = restore_backup(get_settings().database_url, file, now(), replace=replace)
+    typer.echo("restored and checked" + (f"; the database before it is kept as {kept}" if kept else ""))
 
 
 def _database() -> "AbstractContextManager[Database]":

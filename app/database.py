@@ -19,7 +19,7 @@ from sqlalchemy.exc import DBAPIError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.orm import DeclarativeBase, Session
 
-from app.errors import Busy
+from app.errors import Busy, Damaged
 
 WAIT_SECONDS = 5
 """How long a writer waits for the lock before it gives up."""
@@ -41,6 +41,7 @@ _SQLITE_PRAGMAS = (
     "temp_store=MEMORY",
 )
 _PASSING_SQLITE = ("SQLITE_BUSY", "SQLITE_LOCKED", "SQLITE_FULL", "SQLITE_IOERR", "SQLITE_CANTOPEN")
+_DAMAGED_SQLITE = ("SQLITE_CORRUPT", "SQLITE_NOTADB")
 _PASSING_SQLSTATES = ("08", "40", "53", "55P03", "57")  # connection, rollback, resources, lock timeout, operator
 
 
@@ -104,7 +105,7 @@ class Database:
     @contextmanager
     def read(self) -> Iterator[Session]:
         """A session that sees one moment of the database and cannot change it. Raises Busy where none can be had."""
-        with _busy_as_busy(), Session(self._reader) as session, session.begin():
+        with _as_our_errors(), Session(self._reader) as session, session.begin():
             yield session
 
     @contextmanager
@@ -113,7 +114,7 @@ class Database:
         if not self._write_lock.acquire(timeout=WAIT_SECONDS):
             raise Busy("somebody else is writing; please try again in a moment")
         try:
-            with _busy_as_busy(), Session(self._writer) as session, session.begin():
+            with _as_our_errors(), Session(self._writer) as session, session.begin():
                 yield session
         finally:
             self._write_lock.release()
@@ -126,7 +127,7 @@ class Database:
 
 def reading_engine(url: str) -> Engine:
     """An engine whose transactions see one moment and refuse to write."""
-    if _is_sqlite(url):
+    if is_sqlite(url):
         return _sqlite_engine(url, begin="BEGIN", pragmas=("query_only=ON",), pool_size=POOL_SIZE)
     options = {"isolation_level": "REPEATABLE READ", "postgresql_readonly": True}
     return _postgres_engine(url, POOL_SIZE).execution_options(**options)
@@ -134,7 +135,7 @@ def reading_engine(url: str) -> Engine:
 
 def writing_engine(url: str, *, foreign_keys: bool = True) -> Engine:
     """An engine whose transactions hold the write lock from their start. A migration switches foreign keys off."""
-    if _is_sqlite(url):
+    if is_sqlite(url):
         pragmas = ("journal_mode=WAL", "journal_size_limit=67108864", f"foreign_keys={'ON' if foreign_keys else 'OFF'}")
         return _sqlite_engine(url, begin="BEGIN IMMEDIATE", pragmas=pragmas, pool_size=1)
     engine = _postgres_engine(url, 1)
@@ -147,7 +148,8 @@ def writing_engine(url: str, *, foreign_keys: bool = True) -> Engine:
     return engine
 
 
-def _is_sqlite(url: str) -> bool:
+def is_sqlite(url: str) -> bool:
+    """Whether the address is that of an SQLite file."""
     return make_url(url).get_backend_name() == "sqlite"
 
 
@@ -176,7 +178,7 @@ def _sqlite_engine(url: str, *, begin: str, pragmas: tuple[str, ...], pool_size:
 
 
 @contextmanager
-def _busy_as_busy() -> Iterator[None]:
+def _as_our_errors() -> Iterator[None]:
     try:
         yield
     except PoolTimeout as error:
@@ -184,11 +186,16 @@ def _busy_as_busy() -> Iterator[None]:
     except DBAPIError as error:
         if _is_passing(error):
             raise Busy("the database is busy or full; nothing was changed, please try again in a moment") from error
+        if _sqlite_name(error).startswith(_DAMAGED_SQLITE):
+            raise Damaged(f"the database is damaged ({error.orig}); it has to be restored: rigwise restore FILE --replace") from error
         raise
 
 
 def _is_passing(error: DBAPIError) -> bool:
     """Whether the same request may succeed later: a lock, a full disk, a lost connection; not a wrong statement."""
-    name = getattr(error.orig, "sqlite_errorname", None) or ""
     state = getattr(error.orig, "sqlstate", None) or ""
-    return error.connection_invalidated or name.startswith(_PASSING_SQLITE) or state.startswith(_PASSING_SQLSTATES)
+    return error.connection_invalidated or _sqlite_name(error).startswith(_PASSING_SQLITE) or state.startswith(_PASSING_SQLSTATES)
+
+
+def _sqlite_name(error: DBAPIError) -> str:
+    return getattr(error.orig, "sqlite_errorname", None) or ""

@@ -65,3 +65,10 @@ class Busy(RigwiseError):
     title = "Busy"
     status = 503
     retry_after_s = 2
+
+
+class Damaged(RigwiseError):
+    """The database cannot be read: it has to be restored from a backup."""
+
+    title = "Out of order"
+    status = 503

@@ -1,5 +1,7 @@
 """Bringing a database to the schema of this program, and asking whether it is there."""
 
+from dataclasses import dataclass
+
 from alembic import command
 from alembic.config import Config
 from alembic.runtime.migration import MigrationContext
@@ -14,11 +16,27 @@ def migrate(url: str) -> None:
     command.upgrade(migration_config(url), "head")
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Schema:
+    """The schema that a database is at: its number, empty where there are no tables, and what this program makes of it."""
+
+    number: str
+    known: bool
+    newest: bool
+
+
+def schema_of(database: Database) -> Schema:
+    """The schema that the database says it has."""
+    scripts = ScriptDirectory.from_config(migration_config(database.url))
+    with database.read() as session:
+        number = MigrationContext.configure(session.connection()).get_current_revision() or ""
+    numbers = {script.revision for script in scripts.walk_revisions()}
+    return Schema(number=number, known=number in numbers, newest=number == scripts.get_current_head())
+
+
 def is_current(database: Database) -> bool:
     """Whether the database has the schema that this program expects."""
-    head = ScriptDirectory.from_config(migration_config(database.url)).get_current_head()
-    with database.read() as session:
-        return MigrationContext.configure(session.connection()).get_current_revision() == head
+    return schema_of(database).newest
 
 
 def migration_config(url: str) -> Config:

@@ -11,12 +11,14 @@ from typing import Any
 
 from app.database import Database
 from app.errors import NotFound, TooLarge
-from app.results.tables import Result
+from app.results.tables import Result, packed
 
 SCHEMA_VERSION = 1
 """Of the stored documents; a page can always tell how to read an old one."""
 
-LARGEST_RESULT_BYTES = 512 * 1024
+LARGEST_RESULT_BYTES = 64 * 1024
+"""As they are kept, packed: the most that somebody without an account can make this program store with one request."""
+
 _ID_BYTES = 16  # 128 bits of chance, 22 characters
 _ID = re.compile(r"[A-Za-z0-9_-]{22}")
 
@@ -40,7 +42,7 @@ class StoredResult:
 def save_result(database: Database, request: Document, advice: Document, *, revision: int, estimator_version: str, now: datetime) -> str:
     """Keeps the two documents and returns the id of 22 characters. Raises TooLarge where they are too long to keep."""
     asked, answered = _text(request), _text(advice)
-    if len(asked) + len(answered) > LARGEST_RESULT_BYTES:
+    if len(packed(asked)) + len(packed(answered)) > LARGEST_RESULT_BYTES:
         raise TooLarge(f"this result is too large to share: at most {LARGEST_RESULT_BYTES // 1024} kB can be kept")
     row = Result(
         id=secrets.token_urlsafe(_ID_BYTES),
@@ -74,6 +76,12 @@ def load_result(database: Database, result_id: str) -> StoredResult:
             advice=json.loads(row.advice),
             fingerprint=row.fingerprint,
         )
+
+
+def is_untouched(row: Result) -> bool:
+    """Whether a stored row still has the fingerprint of what it holds."""
+    held = _fingerprint(row.request, row.advice, str(row.revision_id), row.estimator_version, str(row.schema_version))
+    return held == row.fingerprint
 
 
 def _text(document: Document) -> str:

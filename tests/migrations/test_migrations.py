@@ -9,6 +9,7 @@ from alembic import command
 from sqlalchemy import Engine, create_engine, inspect, text
 from sqlalchemy.exc import DBAPIError
 
+from app.backup.tables import Backup
 from app.catalogue.chain import check
 from app.catalogue.facts import Changes, Confidence, PriceKind, RevisionKind, Status
 from app.catalogue.revisions import record
@@ -48,6 +49,8 @@ def filled(url: str) -> dict[str, int]:
     with database.write() as session:
         record(session, Changes(withdrawn_prices=(EXTRA,)), occasion("rollback"))
     save_result(database, {"a": 1}, {"b": 2}, revision=1, estimator_version="1", now=now())
+    with database.write() as session:
+        session.add(Backup(made_at=now(), file="night.backup", size=1, sha256="0" * 64, revision=1))
     with database.read() as session:
         rows = {name: session.scalar(text(f"SELECT count(*) FROM {name}")) for name in Base.metadata.tables}
     database.close()

@@ -1,12 +1,16 @@
 """Shared results."""
 
+import json
 import re
+import secrets
+from dataclasses import replace
 from datetime import UTC, datetime
 
 import pytest
 from sqlalchemy import text
 from sqlalchemy.exc import DBAPIError
 
+from app.backup.integrity import problems_of
 from app.catalogue.facts import Changes
 from app.catalogue.revisions import record
 from app.database import Database
@@ -63,9 +67,34 @@ def test_an_unknown_and_an_impossible_id_are_refused_alike(archive: Database, wr
 
 def test_a_result_that_is_too_long_is_refused_and_not_kept(archive: Database) -> None:
     with pytest.raises(TooLarge):
-        save(archive, advice={"text": "x" * LARGEST_RESULT_BYTES})
+        save(archive, advice={"text": secrets.token_urlsafe(LARGEST_RESULT_BYTES)})
     with archive.read() as session:
         assert session.scalar(text("SELECT count(*) FROM result")) == 0
+
+
+def test_a_row_takes_less_than_64_kb_however_long_the_answer(archive: Database) -> None:
+    save(archive, advice={"frontier": [{"machine": f"machine {i}", "price": i} for i in range(5_000)]})
+    with archive.read() as session:
+        kept = session.execute(text("SELECT request, advice FROM result")).one()
+    assert sum(len(part) for part in kept) <= 64 * 1024
+
+
+def test_a_result_kept_before_results_were_packed_reads_the_same(archive: Database) -> None:
+    """Rows cannot be changed, so those of the first release stay as they were written."""
+    packed = load_result(archive, save(archive))
+    columns = "id, created_at, revision_id, schema_version, estimator_version, request, advice, fingerprint"
+    with archive.write() as session:
+        session.execute(
+            text(f"INSERT INTO result ({columns}) SELECT :id, created_at, revision_id, schema_version, estimator_version, "
+                 ":request, :advice, fingerprint FROM result"),
+            {"id": "P" * 22, "request": plain(packed.request), "advice": plain(packed.advice)},
+        )  # fmt: skip
+    assert replace(load_result(archive, "P" * 22), id=packed.id) == packed
+    assert problems_of(archive) == ()
+
+
+def plain(document: object) -> str:
+    return json.dumps(document, separators=(",", ":"))
 
 
 def test_a_shared_result_cannot_be_changed(archive: Database) -> None:
