@@ -12,14 +12,15 @@ from app.estimation.capacity import Capacity, capacity
 from app.estimation.estimate import Estimate
 from app.estimation.job import Job
 from app.estimation.service import prepare
-from app.hardware import Catalogue, Gpu
+from app.hardware import Catalogue, Gpu, Part
 from app.money import Money
-from app.placement import Placement, Unplaceable
+from app.placement import Finding, Placement, Unplaceable
 from app.recommendation.advice import Change, Lever, Recommendation
 from app.recommendation.cloud import Rental, rentals
 from app.recommendation.levers import Proposal, levers, minimal
 from app.recommendation.machine import Machine
 from app.recommendation.recommend import recommend
+from app.recommendation.why_not import why_not
 from app.workloads import AdviceRequest, InferenceWorkload, Workload
 from app.workloads.limits import Limits
 
@@ -117,10 +118,7 @@ def first_view(request: AdviceRequest, catalogue: Catalogue, *, today: date, est
 
     Raises InvalidInput naming the field of the workload or of the limits that is wrong.
     """
-    try:
-        job = Remembered(estimator(request.workload))
-    except InvalidInput as wrong:
-        raise wrong.under("workload") from None
+    job = _prepared(request, estimator)
     found = recommend(job, request.limits, catalogue)
     cheapest = found.ladder[0].machine if found.ladder else None
     return FirstView(
@@ -128,6 +126,21 @@ def first_view(request: AdviceRequest, catalogue: Catalogue, *, today: date, est
         catalogue_revision=catalogue.revision, today=today, price_of_mwh=_price_of_mwh(request.limits, catalogue),
         capacities=_capacities(request.workload, found),
     )  # fmt: skip
+
+
+def why_not_part(part: Part, request: AdviceRequest, catalogue: Catalogue, *, estimator: Estimator = prepare) -> Finding:
+    """Why the part is not in the machine that the request's objective picks, or at which price it would be.
+
+    Raises InvalidInput naming the field of the workload or of the limits that is wrong.
+    """
+    return why_not(part.id, _prepared(request, estimator), request.limits, catalogue)
+
+
+def _prepared(request: AdviceRequest, estimator: Estimator) -> Remembered:
+    try:
+        return Remembered(estimator(request.workload))
+    except InvalidInput as wrong:
+        raise wrong.under("workload") from None
 
 
 def _price_of_mwh(limits: Limits, catalogue: Catalogue) -> Money | None:

@@ -72,7 +72,9 @@ def _gpu_does_not_run_it(gpu: Gpu, alone: Exploration) -> Finding | None:
     if loads.short:
         nearest = min(loads.short, key=lambda load: load.missing_bytes)
         need, there = format_binary(nearest.placement.gpu_bytes), format_binary(gpu.visible_bytes)
-        message = f"even {nearest.choice.quantity} x {gpu.name} are too small: the job needs {need} on each, of which {there} are there"
+        most = nearest.choice.quantity
+        too_small = f"{gpu.name} is too small" if most == 1 else f"even {most} x {gpu.name} are too small"
+        message = f"{too_small}: the job needs {need} on each, of which {there} are there"
         return _blocker("gpu-memory", message, "use one of the changes that make the job smaller")
     refusal = next((refusal for refusal in reversed(loads.refused)), None)
     return _blocker(refusal.code, f"{gpu.name}: {refusal.reason}") if refusal and alone.market.most(gpu) else None

@@ -70,6 +70,22 @@ def find_part(text: str, catalogue: Catalogue) -> Part | None:
     return min(candidates, key=lambda part: (len(part.name), part.id), default=None)
 
 
+def suggested_parts(text: str, catalogue: Catalogue) -> list[Part]:
+    """The parts of a machine that a text may become: each of its words starts one of theirs; the shortest name first."""
+    typed = _words(text)
+    found = (part for part in _ownable(catalogue) if typed and _starts_words(typed, _words(_described(part))))
+    return sorted(found, key=lambda part: (len(part.name), part.id))
+
+
+def _starts_words(typed: Sequence[str], words: Sequence[str]) -> bool:
+    return all(any(word.startswith(start) for word in words) for start in typed)
+
+
+def part_text(part: Part, catalogue: Catalogue) -> str:
+    """What a person writes for a part: its name where that leads back to it, else its id."""
+    return part.name if find_part(part.name, catalogue) is part and "," not in part.name else part.id
+
+
 def _owned(text: str, catalogue: Catalogue) -> dict[str, Any]:
     match = _QUANTITY.fullmatch(text)
     quantity, name = (int(match[1]), match[2]) if match else (1, text)
@@ -81,7 +97,7 @@ def _owned(text: str, catalogue: Catalogue) -> dict[str, Any]:
 
 def _owned_words(row: Mapping[str, Any], catalogue: Catalogue) -> str:
     part = catalogue.parts.get(row["part"])
-    name = part.name if part and find_part(part.name, catalogue) is part and "," not in part.name else row["part"]
+    name = part_text(part, catalogue) if part else row["part"]
     return name if row["quantity"] == 1 else f"{row['quantity']} x {name}"
 
 

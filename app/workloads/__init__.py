@@ -22,6 +22,12 @@ class AdviceRequest(Document):
     limits: Limits = Limits()
 
 
+class WhyNotRequest(AdviceRequest):
+    """A workload, its limits, and the part of the catalogue that is asked about, by id or by name."""
+
+    part: Annotated[str, Field(min_length=1, max_length=120)]
+
+
 class CapacityRequest(Document):
     """A workload and the cards whose room for it is wanted."""
 
@@ -50,6 +56,14 @@ def parse_request(document: object) -> AdviceRequest:
     """The advice request of a decoded JSON document. Raises InvalidInput naming every wrong field."""
     try:
         return AdviceRequest.model_validate(document)
+    except ValidationError as error:
+        raise invalid_document(error, document) from None
+
+
+def parse_why_not_request(document: object) -> WhyNotRequest:
+    """The question about a part of a decoded JSON document. Raises InvalidInput naming every wrong field."""
+    try:
+        return WhyNotRequest.model_validate(document)
     except ValidationError as error:
         raise invalid_document(error, document) from None
 

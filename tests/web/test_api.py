@@ -118,7 +118,7 @@ def test_models_are_found_by_words(client: TestClient) -> None:
 def test_the_description_covers_every_address_and_every_error(client: TestClient) -> None:
     description = client.get("/openapi.json").json()
     paths = description["paths"]
-    addresses = ("estimate", "advise", "capacity", "results", "results/{result_id}", "catalogue/{kind}", "models")
+    addresses = ("estimate", "advise", "why-not", "capacity", "results", "results/{result_id}", "catalogue/{kind}", "models")
     assert set(paths) == {f"/api/v1/{address}" for address in addresses}
     for path in ("/api/v1/estimate", "/api/v1/advise", "/api/v1/results"):
         operation = paths[path]["post"]

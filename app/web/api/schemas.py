@@ -157,6 +157,20 @@ class CapacityAnswer(Answer):
     reservation: ReservationAnswer | None
 
 
+class PartAnswer(Answer):
+    """A part by its id and name."""
+
+    id: str
+    name: str
+
+
+class WhyNotAnswer(Answer):
+    """Why a part is not in the picked machine."""
+
+    part: PartAnswer
+    finding: FindingAnswer
+
+
 class PriceAnswer(Answer):
     """What a machine costs."""
 

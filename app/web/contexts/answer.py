@@ -14,6 +14,7 @@ from app.web.contexts.job import counted_unit, job_summary
 from app.web.contexts.machine import HOUR_SECONDS, MachineView, age_of, cheapest_of, gpu_name, machine_view, quantified, speed_of
 from app.web.contexts.needs import LedgerView, NeedView, bar_of, ledgers, needs
 from app.web.contexts.values import Document, money_of, whole
+from app.web.contexts.why_not import WhyNotView
 from app.web.formats import duration, percent
 from app.web.forms.documents import Names
 
@@ -98,6 +99,7 @@ class AnswerView:
     considered: int
     currency: str
     speed_unit: str
+    why_not: WhyNotView
     request_json: str
 
 
@@ -105,6 +107,7 @@ def answer_view(request: Mapping[str, Any], advice: Document, names: Names, link
     """The view of an advice document for a request document with every default written out."""
     unit = counted_unit(request["workload"], (machine["speed"] for machine in advice["frontier"]))
     estimate = advice["estimate"]
+    request_json = json.dumps(request, separators=(",", ":"))
     views = {pick["role"]: machine_view(pick["machine"], unit) for pick in advice["picks"]}
     misses = [NearMissView(machine=machine_view(miss["machine"], unit), reason=sentence(miss["reason"])) for miss in advice["near_misses"]]
     frontier = tuple(machine_view(machine, unit) for machine in advice["frontier"])
@@ -129,7 +132,8 @@ def answer_view(request: Mapping[str, Any], advice: Document, names: Names, link
         considered=advice["considered"],
         currency=(request["limits"].get("budget") or {}).get("currency") or request["limits"]["currency"],
         speed_unit=unit,
-        request_json=json.dumps(request, separators=(",", ":")),
+        why_not=WhyNotView(request_json=request_json),
+        request_json=request_json,
     )
 
 

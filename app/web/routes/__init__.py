@@ -2,9 +2,9 @@
 
 from fastapi import APIRouter
 
-from app.web.routes import accuracy, advisor, api, catalogue, compare, docs, health, method, models, results, theme
+from app.web.routes import accuracy, advisor, api, catalogue, compare, docs, health, method, models, results, theme, why_not
 
 ROUTERS: tuple[APIRouter, ...] = (
-    advisor.router, models.router, results.router, catalogue.router, compare.router, method.router, accuracy.router, theme.router,
-    api.router, docs.router, health.router,
+    advisor.router, why_not.router, models.router, results.router, catalogue.router, compare.router, method.router, accuracy.router,
+    theme.router, api.router, docs.router, health.router,
 )  # fmt: skip

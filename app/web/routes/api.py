@@ -13,10 +13,20 @@ from app.estimation.capacity import capacity as capacity_of
 from app.estimation.service import estimate_document
 from app.web.api.catalogue_query import CatalogueQuery, KindName
 from app.web.api.description import problems, takes
-from app.web.api.schemas import AdviceAnswer, CapacityAnswer, CatalogueAnswer, EstimateAnswer, ModelsAnswer, ResultAnswer, SharedAnswer
+from app.web.api.schemas import (
+    AdviceAnswer,
+    CapacityAnswer,
+    CatalogueAnswer,
+    EstimateAnswer,
+    ModelsAnswer,
+    ResultAnswer,
+    SharedAnswer,
+    WhyNotAnswer,
+)  # fmt: skip
 from app.web.requests import JsonDocument
 from app.web.results import result_document, share
 from app.web.site import SiteOf
+from app.web.why_not import why_not_document
 from app.workloads import parse_capacity_request, parse_request
 
 MOST_MODELS = 100
@@ -35,6 +45,13 @@ def estimate(document: JsonDocument) -> JSONResponse:
 def advise(document: JsonDocument, site: SiteOf) -> JSONResponse:
     """The best machines for a workload within limits, found by exact search of the current catalogue."""
     return JSONResponse(site.advice(parse_request(document)))
+
+
+@router.post("/why-not", openapi_extra=takes("WhyNotRequestDocument"), responses={200: {"model": WhyNotAnswer}, **_BODY, **problems(503)})
+def why_not(document: JsonDocument, site: SiteOf) -> JSONResponse:
+    """Why a part of the catalogue is not in the machine that is picked: the first thing that rules it out, or the price at which it
+    would be."""
+    return JSONResponse(why_not_document(document, site))
 
 
 @router.post(
