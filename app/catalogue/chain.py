@@ -11,7 +11,7 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from app.catalogue.rows import Values, stored_item_values, stored_price_values, stored_rate_values
-from app.catalogue.tables import FIRST_HASH, ExchangeRate, Item, ItemVersion, PriceObservation, Revision, Withdrawal
+from app.catalogue.tables import FIRST_HASH, ExchangeRate, Item, ItemVersion, ItemWithdrawal, PriceObservation, Revision, Withdrawal
 from app.database import Database
 
 Entry = tuple[str, str, Values]
@@ -69,6 +69,9 @@ def _entries_by_revision(session: Session) -> defaultdict[int, list[Entry]]:
             entries[withdrawal.revision_id].append(("withdrawn price", price.slug, stored_price_values(price)))
         elif withdrawal.exchange_rate_id is not None:
             entries[withdrawal.revision_id].append(("withdrawn rate", "", stored_rate_values(rates[withdrawal.exchange_rate_id])))
+    withdrawn_items = select(ItemWithdrawal.revision_id, Item.slug).join(Item, Item.id == ItemWithdrawal.item_id)
+    for revision, slug in session.execute(withdrawn_items):
+        entries[revision].append(("withdrawn item", slug, {}))
     return entries
 
 

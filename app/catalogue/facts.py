@@ -109,7 +109,8 @@ class Changes:
     rates: tuple[RateFact, ...] = ()
     withdrawn_prices: tuple[PriceFact, ...] = ()
     withdrawn_rates: tuple[RateFact, ...] = ()
+    withdrawn_items: tuple[str, ...] = ()  # ids
 
     def __bool__(self) -> bool:
         """Whether there is anything to record."""
-        return any((self.items, self.prices, self.rates, self.withdrawn_prices, self.withdrawn_rates))
+        return any((self.items, self.prices, self.rates, self.withdrawn_prices, self.withdrawn_rates, self.withdrawn_items))

@@ -7,8 +7,11 @@ from sqlalchemy.orm import Session
 
 from app.catalogue.facts import ItemFact, PriceFact, RateFact
 from app.catalogue.rows import item_fact, price_fact, rate_fact
-from app.catalogue.tables import ExchangeRate, Item, ItemVersion, PriceObservation, Revision, Withdrawal
+from app.catalogue.tables import ExchangeRate, Item, ItemVersion, ItemWithdrawal, PriceObservation, Revision, Withdrawal
 from app.hardware import PartKind
+
+MOST_NAMED = 1_000
+"""Items that one query names; of more, all are read and the others left out: a database takes only so many values."""
 
 
 def current_revision(session: Session) -> int:
@@ -24,8 +27,14 @@ def items_at(session: Session, revision: int, kind: PartKind | None = None) -> l
         .group_by(ItemVersion.item_id)
         .subquery()
     )
+    withdrawn = exists().where(
+        ItemWithdrawal.item_id == newest.c.item_id,
+        ItemWithdrawal.revision_id > newest.c.revision_id,
+        ItemWithdrawal.revision_id <= revision,
+    )
     same = and_(newest.c.item_id == ItemVersion.item_id, newest.c.revision_id == ItemVersion.revision_id)
-    query = select(Item, ItemVersion).join(ItemVersion, ItemVersion.item_id == Item.id).join(newest, same).order_by(Item.id)
+    query = select(Item, ItemVersion).join(ItemVersion, ItemVersion.item_id == Item.id).join(newest, same)
+    query = query.where(~withdrawn).order_by(Item.id)
     if kind is not None:
         query = query.where(Item.kind == kind)
     return [item_fact(item.slug, item.kind, version) for item, version in session.execute(query)]
@@ -40,13 +49,14 @@ def prices_at(session: Session, revision: int, slugs: Sequence[str] | None = Non
         .where(PriceObservation.revision_id <= revision, ~withdrawn)
         .order_by(PriceObservation.id)
     )
-    if slugs is not None:
-        query = query.where(Item.slug.in_(slugs))
-    return [price_fact(row.slug, row) for row in session.execute(query)]
+    if slugs is None or len(slugs) > MOST_NAMED:
+        wanted = None if slugs is None else set(slugs)
+        return [price_fact(row.slug, row) for row in session.execute(query) if wanted is None or row.slug in wanted]
+    return [price_fact(row.slug, row) for row in session.execute(query.where(Item.slug.in_(slugs)))]
 
 
 def rates_at(session: Session, revision: int) -> list[RateFact]:
     """Every exchange rate known and not withdrawn at `revision`."""
     withdrawn = exists().where(Withdrawal.exchange_rate_id == ExchangeRate.id, Withdrawal.revision_id <= revision)
-    query = select(ExchangeRate).where(ExchangeRate.revision_id <= revision, ~withdrawn).order_by(ExchangeRate.id)
-    return [rate_fact(row) for row in session.scalars(query)]
+    query = select(*ExchangeRate.__table__.columns).where(ExchangeRate.revision_id <= revision, ~withdrawn).order_by(ExchangeRate.id)
+    return [rate_fact(row) for row in session.execute(query)]

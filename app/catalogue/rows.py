@@ -12,6 +12,7 @@ from app.money import Money
 
 Values = dict[str, Any]
 PriceRow = PriceObservation | Row[Any]
+RateRow = ExchangeRate | Row[Any]
 """An observation as an object, or the columns of one: many times quicker where there are tens of thousands."""
 
 _ITEM = ("name", "vendor", "status", "source", "as_of", "confidence", "notes")
@@ -55,14 +56,14 @@ def rate_values(fact: RateFact) -> Values:
     return {"currency": fact.currency, "per_euro": per_euro, "as_of": fact.as_of, "source": fact.source}
 
 
-def stored_rate_values(row: ExchangeRate) -> Values:
+def stored_rate_values(row: RateRow) -> Values:
     """The same of a row, exactly as it is stored."""
     return _values(row, ("currency", "per_euro", "as_of", "source"))
 
 
-def rate_fact(row: ExchangeRate) -> RateFact:
-    """The rate as it was recorded."""
-    return RateFact(currency=row.currency, per_euro=row.per_euro, as_of=row.as_of, source=row.source)
+def rate_fact(row: RateRow) -> RateFact:
+    """The rate as it was recorded; like a price, it was checked then."""
+    return RateFact.model_construct(currency=row.currency, per_euro=row.per_euro, as_of=row.as_of, source=row.source)
 
 
 def _values(holder: object, names: tuple[str, ...]) -> Values:

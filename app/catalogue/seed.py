@@ -15,7 +15,7 @@ from app.catalogue.assemble import snapshot_of
 from app.catalogue.facts import Changes, Fact, ItemFact, PriceFact, RateFact
 from app.catalogue.revisions import Occasion, record
 from app.catalogue.rows import price_fact, rate_fact
-from app.catalogue.tables import ExchangeRate, Item, ItemVersion, PriceObservation, Revision
+from app.catalogue.tables import ExchangeRate, Item, ItemVersion, ItemWithdrawal, PriceObservation, Revision
 from app.clock import now
 from app.database import Database
 from app.errors import FieldError, InvalidInput
@@ -33,6 +33,7 @@ _ITEM_TABLES: dict[str, PartKind] = {
 _ITEMS_BY_PEOPLE = (
     select(Item.slug).join(ItemVersion, ItemVersion.item_id == Item.id).join(Revision, Revision.id == ItemVersion.revision_id)
 ).where(Revision.kind != "seed")
+_ITEMS_WITHDRAWN = select(Item.slug).join(ItemWithdrawal, ItemWithdrawal.item_id == Item.id)
 _EVERY_PRICE = select(Item.slug, *PriceObservation.__table__.columns).join(Item, Item.id == PriceObservation.item_id)
 
 Row = dict[str, str]
@@ -68,12 +69,13 @@ def seed(database: Database, *, at: datetime | None = None, folder: Path | None 
 
 
 def _unheard(session: Session, facts: Changes) -> Changes:
-    by_people = set(session.scalars(_ITEMS_BY_PEOPLE))
+    withdrawn = set(session.scalars(_ITEMS_WITHDRAWN))
+    by_people = {*session.scalars(_ITEMS_BY_PEOPLE), *withdrawn}
     prices = {price_fact(row.slug, row) for row in session.execute(_EVERY_PRICE)}
     rates = {rate_fact(row) for row in session.scalars(select(ExchangeRate))}
     return Changes(
         items=tuple(item for item in facts.items if item.id not in by_people),
-        prices=tuple(price for price in facts.prices if price not in prices),
+        prices=tuple(price for price in facts.prices if price not in prices and price.item not in withdrawn),
         rates=tuple(rate for rate in facts.rates if rate not in rates),
     )
 

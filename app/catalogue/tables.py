@@ -129,3 +129,12 @@ class Withdrawal(Base):
     revision_id: Mapped[int] = mapped_column(ForeignKey("revision.id"), index=True)
     price_id: Mapped[int | None] = mapped_column(ForeignKey("price.id"))
     exchange_rate_id: Mapped[int | None] = mapped_column(ForeignKey("exchange_rate.id"))
+
+
+class ItemWithdrawal(Base):
+    """An item that the catalogue does not have from a revision on, until it is recorded anew: the import that added it was undone."""
+
+    __tablename__ = "item_withdrawal"
+
+    item_id: Mapped[int] = mapped_column(ForeignKey("item.id"), primary_key=True)
+    revision_id: Mapped[int] = mapped_column(ForeignKey("revision.id"), primary_key=True, index=True)

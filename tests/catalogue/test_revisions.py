@@ -22,7 +22,7 @@ from tests.catalogue.builders import item, occasion, price, rate
 GPU = item("gpu", "rtx-3090")
 FIRST = Changes(items=(GPU,), prices=(price("rtx-3090", "900"),), rates=(rate("USD", "1.1"),))
 T = TypeVar("T")
-TABLES = ("revision", "item", "item_version", "price", "exchange_rate", "withdrawal")
+TABLES = ("revision", "item", "item_version", "price", "exchange_rate", "withdrawal", "item_withdrawal")
 
 
 def recorded(database: Database, changes: Changes, when: Occasion | None = None) -> int:
@@ -99,6 +99,26 @@ def test_a_withdrawn_price_can_be_recorded_anew_and_withdrawn_again(database: Da
     assert check(database) == ()
 
 
+def test_a_withdrawn_item_is_gone_until_it_is_recorded_anew(database: Database) -> None:
+    recorded(database, FIRST)
+    recorded(database, Changes(withdrawn_items=("rtx-3090",), withdrawn_prices=FIRST.prices), occasion("rollback"))
+    recorded(database, FIRST)
+    assert [[found.id for found in held(database, items_at, n)] for n in (1, 2, 3)] == [["rtx-3090"], [], ["rtx-3090"]]
+    assert check(database) == ()
+
+
+def test_an_item_with_prices_or_offers_cannot_be_withdrawn(sqlite_database: Database) -> None:
+    offer = item("cloud", "offer", gpu="rtx-3090")
+    recorded(sqlite_database, Changes(items=(*FIRST.items, offer), prices=FIRST.prices))
+    for changes, path in (
+        (Changes(withdrawn_items=("rtx-3090", "offer")), "rtx-3090"),
+        (Changes(withdrawn_items=("rtx-3090",), withdrawn_prices=FIRST.prices), "offer"),
+    ):
+        with pytest.raises(InvalidInput) as refusal:
+            recorded(sqlite_database, changes)
+        assert [error.path for error in refusal.value.errors] == [path]
+
+
 def test_a_withdrawn_rate_gives_way_to_the_one_before(database: Database) -> None:
     wrong = rate("USD", "11.1", "2026-11-19")
     recorded(database, FIRST)
@@ -130,8 +150,8 @@ def test_what_refers_to_nothing_is_refused_and_nothing_is_recorded(sqlite_databa
 @pytest.mark.parametrize("statement", ["UPDATE {} SET id = id", "DELETE FROM {}"])
 def test_recorded_rows_can_neither_be_changed_nor_removed(database: Database, table: str, statement: str) -> None:
     recorded(database, FIRST)
-    recorded(database, Changes(withdrawn_prices=FIRST.prices))
-    column = "item_id = item_id" if table == "item_version" else "id = id"
+    recorded(database, Changes(withdrawn_prices=FIRST.prices, withdrawn_items=("rtx-3090",)))
+    column = "item_id = item_id" if table in {"item_version", "item_withdrawal"} else "id = id"
     with pytest.raises(DBAPIError, match="kept as they are"), database.write() as session:
         session.execute(text(statement.format(table).replace("id = id", column)))
 

@@ -20,8 +20,9 @@ from app.database import Base, Database
 from app.hardware import Condition, PartKind
 from app.migrate import is_current, migrate, migration_config
 from app.results.permalinks import save_result
-from tests.catalogue.builders import occasion, price
+from tests.catalogue.builders import item, occasion, price
 
+PART = item("gpu", "a-card")
 EXTRA = price("rtx-3090", "1")
 LITERALS = {
     ("revision", "kind"): RevisionKind,
@@ -45,9 +46,9 @@ def filled(url: str) -> dict[str, int]:
     database = Database(url)
     seed(database)
     with database.write() as session:
-        record(session, Changes(prices=(EXTRA,)), occasion())
+        record(session, Changes(items=(PART,), prices=(EXTRA,)), occasion())
     with database.write() as session:
-        record(session, Changes(withdrawn_prices=(EXTRA,)), occasion("rollback"))
+        record(session, Changes(withdrawn_prices=(EXTRA,), withdrawn_items=(PART.id,)), occasion("rollback"))
     save_result(database, {"a": 1}, {"b": 2}, revision=1, estimator_version="1", now=now())
     with database.write() as session:
         session.add(Backup(made_at=now(), file="night.backup", size=1, sha256="0" * 64, revision=1))
