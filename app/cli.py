@@ -22,6 +22,7 @@ app = typer.Typer(
 
 Document = Annotated[Path | None, typer.Argument(help="JSON file; standard input where none is given.")]
 Batch = Annotated[bool, typer.Option("--batch", help="JSON Lines in, JSON Lines out, in the same order.")]
+STOP_SECONDS = 10  # what a request under way has to come to its end after the server was told to stop
 LARGEST_DOCUMENT = 4 * 2**20  # bytes of one document
 
 
@@ -97,10 +98,17 @@ def serve(
     import uvicorn
 
     from app.backup.integrity import problems_at_start
+    from app.logs import configure_logging
+    from app.web.metrics import shared_between
 
     with _database() as database:
         _refuse(problems_at_start(database))
-    uvicorn.run("app.main:create_app", factory=True, host=host, port=port, workers=workers, server_header=False, access_log=False)
+    configure_logging()
+    with shared_between(workers):
+        uvicorn.run(
+            "app.main:create_app", factory=True, host=host, port=port, workers=workers, server_header=False, access_log=False,
+            log_config=None, timeout_graceful_shutdown=STOP_SECONDS,
+        )  # fmt: skip
 
 
 @app.command()

@@ -28,6 +28,7 @@ POOL_SIZE = 16
 """Connections for reading; as many as requests are worked on at a time."""
 
 POOL_WAIT_SECONDS = 2
+_POOL: dict[str, Any] = {"max_overflow": 0, "pool_timeout": POOL_WAIT_SECONDS, "hide_parameters": True}  # a log may not hold values
 OLDEST_SQLITE = (3, 38)
 
 WRITE_LOCK_KEY = 0x52494757  # "RIGW": the advisory lock that writers on PostgreSQL take
@@ -154,7 +155,7 @@ def is_sqlite(url: str) -> bool:
 
 
 def _postgres_engine(url: str, pool_size: int) -> Engine:
-    return create_engine(url, pool_size=pool_size, max_overflow=0, pool_timeout=POOL_WAIT_SECONDS, pool_pre_ping=True)
+    return create_engine(url, pool_size=pool_size, **_POOL, pool_pre_ping=True)
 
 
 def _sqlite_engine(url: str, *, begin: str, pragmas: tuple[str, ...], pool_size: int) -> Engine:
@@ -162,7 +163,7 @@ def _sqlite_engine(url: str, *, begin: str, pragmas: tuple[str, ...], pool_size:
         raise RuntimeError(f"SQLite {sqlite3.sqlite_version} is too old; {'.'.join(map(str, OLDEST_SQLITE))} or newer is needed")
     if file := make_url(url).database:
         Path(file).parent.mkdir(parents=True, exist_ok=True)
-    engine = create_engine(url, pool_size=pool_size, max_overflow=0, pool_timeout=POOL_WAIT_SECONDS)
+    engine = create_engine(url, pool_size=pool_size, **_POOL)
 
     @event.listens_for(engine, "connect")
     def _prepare(connection: Any, record: object) -> None:  # noqa: ARG001  (SQLAlchemy's signature)

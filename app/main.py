@@ -3,18 +3,21 @@
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
-import structlog
+from anyio.to_thread import current_default_thread_limiter
 from fastapi import FastAPI
 
 from app import __version__
 from app.catalogue.snapshot import CatalogueCache
-from app.database import Database
+from app.database import POOL_SIZE, Database
+from app.logs import configure_logging
 from app.settings import Settings, get_settings
 from app.web.api.description import describe
 from app.web.assets import Assets
 from app.web.errors import install_error_handlers
 from app.web.middleware.body_limit import BodyLimit
+from app.web.middleware.overload import Overload
 from app.web.middleware.request_log import RequestLog
+from app.web.middleware.request_metrics import RequestMetrics
 from app.web.middleware.same_origin import SameOrigin
 from app.web.middleware.security_headers import SecurityHeaders
 from app.web.middleware.throttle import Throttle
@@ -22,7 +25,7 @@ from app.web.routes import ROUTERS
 from app.web.site import Site
 
 # The first one is the outermost: whatever answers inside it passes through it.
-MIDDLEWARE = (SecurityHeaders, RequestLog, BodyLimit, SameOrigin, Throttle)
+MIDDLEWARE = (SecurityHeaders, RequestLog, RequestMetrics, Overload, BodyLimit, SameOrigin, Throttle)
 
 
 def create_app(settings: Settings | None = None) -> FastAPI:
@@ -42,7 +45,8 @@ def create_app(settings: Settings | None = None) -> FastAPI:
 @asynccontextmanager
 async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
     """Open the database for as long as the application runs."""
-    _configure_logging()
+    configure_logging()
+    current_default_thread_limiter().total_tokens = POOL_SIZE  # more threads would only wait for a connection, and for each other
     settings: Settings = app.state.settings
     database = Database(settings.database_url)
     app.state.site = Site(settings=settings, database=database, catalogue=CatalogueCache(database))
@@ -50,16 +54,3 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
         yield
     finally:
         database.close()
-
-
-def _configure_logging() -> None:
-    structlog.configure(
-        processors=[
-            structlog.processors.add_log_level,
-            structlog.processors.TimeStamper(fmt="iso", utc=True),
-            structlog.processors.format_exc_info,
-            structlog.processors.JSONRenderer(),
-        ],
-        logger_factory=structlog.WriteLoggerFactory(),
-        cache_logger_on_first_use=True,
-    )

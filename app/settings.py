@@ -4,7 +4,7 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Annotated
 
-from pydantic import Field
+from pydantic import Field, SecretStr
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 _PROJECT = Path(__file__).resolve().parent.parent
@@ -25,6 +25,9 @@ class Settings(BaseSettings):
     model_config = SettingsConfigDict(env_prefix="RIGWISE_", frozen=True)
 
     database_url: Annotated[str, Field(min_length=1)] = Field(default_factory=_default_database_url)
+
+    metrics_token: Annotated[SecretStr, Field(min_length=16)] | None = None
+    """What Prometheus must send as `Authorization: Bearer ...` to read /metrics; without it there is no /metrics."""
 
 
 @lru_cache

@@ -14,6 +14,7 @@ from app.catalogue.snapshot import CatalogueCache
 from app.database import Database
 from app.settings import Settings
 from app.web.cache import NewestKept
+from app.web.metrics import WORKED_OUT
 from app.web.render import Rendered
 from app.workloads import AdviceRequest
 
@@ -37,7 +38,12 @@ class Site:
         """The advice for a request with today's catalogue. Raises what `advise` raises."""
         catalogue, today = self.catalogue.current(), clock.today()
         key = (json.dumps(request.model_dump(mode="json"), sort_keys=True), catalogue.revision, today)
-        return self._answers.get(key, lambda: advise(request, catalogue, today=today).to_json())
+
+        def work_out() -> Document:
+            with WORKED_OUT.labels("advice").time():
+                return advise(request, catalogue, today=today).to_json()
+
+        return self._answers.get(key, work_out)
 
     def page(self, address: str, render: Callable[[], Rendered]) -> Rendered:
         """A page that depends on nothing but its address (with what else tells it apart), the catalogue and the day."""

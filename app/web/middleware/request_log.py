@@ -42,13 +42,13 @@ class RequestLog:
         finally:
             milliseconds = round((time.perf_counter() - started) * 1000, 1)
             self._log.info(
-                "request", request_id=request_id, method=scope["method"], path=loggable_path(scope["path"]), status=status, ms=milliseconds
+                "request", request_id=request_id, method=scope["method"], path=loggable_path(scope), status=status, ms=milliseconds
             )
 
 
-def loggable_path(path: str) -> str:
-    """The path as it may stand in a log: a permalink's id is a key to its content, so it is left out."""
-    return _PERMALINK.sub(r"\1*", path)
+def loggable_path(scope: Scope) -> str:
+    """The path as it may stand in a log: a permalink's id is a key to its content, and where there is no route, anything may be typed."""
+    return _PERMALINK.sub(r"\1*", scope["path"]) if "route" in scope or "endpoint" in scope else "-"
 
 
 def _request_id(headers: Headers) -> str:

@@ -3,7 +3,7 @@
 from fastapi import APIRouter
 from fastapi.responses import JSONResponse
 
-from app.errors import Busy
+from app.errors import Busy, Damaged
 from app.migrate import is_current
 from app.web.site import Site, SiteOf
 
@@ -11,8 +11,8 @@ router = APIRouter(include_in_schema=False)
 
 
 @router.get("/healthz")
-def healthz() -> JSONResponse:
-    """200 as long as the process answers."""
+async def healthz() -> JSONResponse:
+    """200 as long as the process answers, even while every thread is busy."""
     return JSONResponse({"status": "ok"})
 
 
@@ -28,5 +28,5 @@ def _missing(site: Site) -> str:
         if not is_current(site.database):
             return "the database is not migrated: run `rigwise migrate`"
         return "" if site.catalogue.current().revision else "the catalogue is empty: run `rigwise seed`"
-    except Busy as error:
+    except (Busy, Damaged) as error:
         return str(error)
