@@ -14,7 +14,7 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import Connection, Dialect, Engine, MetaData, String, TypeDecorator, create_engine, event, make_url
+from sqlalchemy import Connection, Dialect, Engine, MetaData, String, TypeDecorator, create_engine, event, inspect, make_url
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.orm import DeclarativeBase, Session
@@ -124,6 +124,11 @@ class Database:
         """Closes every connection."""
         self._reader.dispose()
         self._writer.dispose()
+
+
+def has_table(session: Session, table: type[Base]) -> bool:
+    """Whether the database has the table already: a backup may be of an older schema."""
+    return inspect(session.connection()).has_table(table.__tablename__)
 
 
 def reading_engine(url: str) -> Engine:

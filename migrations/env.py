@@ -3,6 +3,7 @@
 from alembic import context
 from sqlalchemy import Connection
 
+import app.accounts.tables
 import app.backup.tables
 import app.catalogue.tables
 import app.results.tables  # noqa: F401  (imported so that their tables are known)

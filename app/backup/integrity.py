@@ -1,4 +1,4 @@
-"""Whether a database is whole: its file, its references, its schema, the catalogue's chain and every shared result."""
+"""Whether a database is whole: its file, its references, its schema, the chains of the catalogue and of the audit log, every shared result."""
 
 import sqlite3
 from collections.abc import Iterator
@@ -7,6 +7,7 @@ from pathlib import Path
 
 from sqlalchemy import select
 
+from app.accounts.audit import check as touched_acts
 from app.catalogue.chain import check as broken_revisions
 from app.database import Database, is_sqlite
 from app.errors import Busy, Damaged
@@ -37,6 +38,7 @@ def _problems(database: Database) -> Iterator[str]:
         yield "the database is not at the schema of this program: run `rigwise migrate`"
     else:
         yield from broken_revisions(database)
+        yield from touched_acts(database)
 
 
 def _problems_of_pages(database: Database) -> Iterator[str]:
@@ -81,4 +83,4 @@ def _problems_of_history(file: Path) -> tuple[str, ...]:
             return ("the file is an SQLite database, but not one of Rigwise",)
         if not schema.known:
             return (f"the file has schema {schema.number}, which is newer than this program: install the release that wrote it",)
-        return (*broken_revisions(database), *_touched_results(database))
+        return (*broken_revisions(database), *touched_acts(database), *_touched_results(database))

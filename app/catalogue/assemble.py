@@ -2,11 +2,11 @@
 
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date
 from typing import Any, cast
 
-from app.catalogue.facts import ItemFact, PriceFact, RateFact
+from app.catalogue.facts import AliasFact, ItemFact, PriceFact, RateFact
 from app.catalogue.prices import current_prices
 from app.hardware import Catalogue, CloudOffer, Drive, Gpu, Part, PartKind, Platform, Price, RamKit
 from app.money import ExchangeRates
@@ -22,9 +22,12 @@ class Snapshot:
     catalogue: Catalogue
     items: Mapping[str, ItemFact]
     prices: Mapping[str, tuple[Price, ...]]
+    aliases: Mapping[str, str] = field(default_factory=dict)  # other names, each with the item's id
 
 
-def snapshot_of(revision: int, items: Iterable[ItemFact], prices: Iterable[PriceFact], rates: Iterable[RateFact]) -> Snapshot:
+def snapshot_of(
+    revision: int, items: Iterable[ItemFact], prices: Iterable[PriceFact], rates: Iterable[RateFact], aliases: Iterable[AliasFact] = ()
+) -> Snapshot:
     """The snapshot of these facts, which come in the order in which they were recorded."""
     exchange, known = newest_rates(rates), {item.id: item for item in items}
     observations: defaultdict[str, list[PriceFact]] = defaultdict(list)
@@ -36,7 +39,8 @@ def snapshot_of(revision: int, items: Iterable[ItemFact], prices: Iterable[Price
         if item.status == "active":
             shelves[_SHELVES[item.kind]][item.id] = part_of(item, current[item.id])
     catalogue = Catalogue(revision=revision, rates=exchange, **cast("dict[str, Any]", shelves))
-    return Snapshot(catalogue=catalogue, items=known, prices=current)
+    names = {alias.name: alias.item for alias in aliases if alias.item}
+    return Snapshot(catalogue=catalogue, items=known, prices=current, aliases=names)
 
 
 def part_of(item: ItemFact, prices: tuple[Price, ...]) -> Part:

@@ -24,7 +24,7 @@ Document = dict[str, Any]
 class Filters:
     """What is looked for. `sort` is "name", "price" or a number of the kind ("memory_gb"); a minus before it turns it round."""
 
-    q: str = ""  # words that the id, name or vendor has, in any order
+    q: str = ""  # words that the id, the name, another name or the vendor has, in any order
     vendor: str = ""
     status: Status = "active"
     minimum: Mapping[str, float] = field(default_factory=dict)  # of numbers of the kind: {"memory_gb": 24}
@@ -100,7 +100,8 @@ def _refuse_unknown_fields(kind: PartKind, filters: Filters) -> None:
 
 
 def _passes(item: ItemFact, snapshot: Snapshot, filters: Filters) -> bool:
-    text = f"{item.id} {item.name} {item.vendor}".lower()
+    others = " ".join(name for name, known in snapshot.aliases.items() if known == item.id)
+    text = f"{item.id} {item.name} {others} {item.vendor}".lower()
     return (
         item.status == filters.status
         and (not filters.vendor or item.vendor.lower() == filters.vendor.lower())

@@ -10,9 +10,19 @@ from typing import Any
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from app.catalogue.rows import Values, stored_item_values, stored_price_values, stored_rate_values
-from app.catalogue.tables import FIRST_HASH, ExchangeRate, Item, ItemVersion, ItemWithdrawal, PriceObservation, Revision, Withdrawal
-from app.database import Database
+from app.catalogue.rows import Values, stored_alias_values, stored_item_values, stored_price_values, stored_rate_values
+from app.catalogue.tables import (
+    FIRST_HASH,
+    Alias,
+    ExchangeRate,
+    Item,
+    ItemVersion,
+    ItemWithdrawal,
+    PriceObservation,
+    Revision,
+    Withdrawal,
+)
+from app.database import Database, has_table
 
 Entry = tuple[str, str, Values]
 """One recorded fact: what it is ("gpu", "price", "withdrawn price" ...), of which item, and its values."""
@@ -63,6 +73,9 @@ def _entries_by_revision(session: Session) -> defaultdict[int, list[Entry]]:
     rates = {rate.id: rate for rate in session.scalars(select(ExchangeRate))}
     for rate in rates.values():
         entries[rate.revision_id].append(("rate", "", stored_rate_values(rate)))
+    if has_table(session, Alias):  # a backup may be older than they are
+        for alias, slug in session.execute(select(Alias, Item.slug).outerjoin(Item, Item.id == Alias.item_id)):
+            entries[alias.revision_id].append(("alias", slug or "", stored_alias_values(alias)))
     for withdrawal in session.scalars(select(Withdrawal)):
         if withdrawal.price_id is not None:
             price = prices[withdrawal.price_id]

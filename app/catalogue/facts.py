@@ -100,6 +100,14 @@ class RateFact(Fact):
     source: Source
 
 
+class AliasFact(Fact):
+    """Another name under which an item is found and imported. Without an item: the name stands for nothing any more."""
+
+    name: Annotated[str, Field(min_length=1, max_length=200)]
+    item: Annotated[str, Field(max_length=120)] = ""
+    source: Source
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Changes:
     """Facts to be recorded together, as one revision, and facts that count no longer."""
@@ -107,10 +115,12 @@ class Changes:
     items: tuple[ItemFact, ...] = ()
     prices: tuple[PriceFact, ...] = ()
     rates: tuple[RateFact, ...] = ()
+    aliases: tuple[AliasFact, ...] = ()
     withdrawn_prices: tuple[PriceFact, ...] = ()
     withdrawn_rates: tuple[RateFact, ...] = ()
     withdrawn_items: tuple[str, ...] = ()  # ids
 
     def __bool__(self) -> bool:
         """Whether there is anything to record."""
-        return any((self.items, self.prices, self.rates, self.withdrawn_prices, self.withdrawn_rates, self.withdrawn_items))
+        recorded = (self.items, self.prices, self.rates, self.aliases)
+        return any((*recorded, self.withdrawn_prices, self.withdrawn_rates, self.withdrawn_items))

@@ -5,9 +5,9 @@ from collections.abc import Sequence
 from sqlalchemy import and_, exists, func, select
 from sqlalchemy.orm import Session
 
-from app.catalogue.facts import ItemFact, PriceFact, RateFact
+from app.catalogue.facts import AliasFact, ItemFact, PriceFact, RateFact
 from app.catalogue.rows import item_fact, price_fact, rate_fact
-from app.catalogue.tables import ExchangeRate, Item, ItemVersion, ItemWithdrawal, PriceObservation, Revision, Withdrawal
+from app.catalogue.tables import Alias, ExchangeRate, Item, ItemVersion, ItemWithdrawal, PriceObservation, Revision, Withdrawal
 from app.hardware import PartKind
 
 MOST_NAMED = 1_000
@@ -60,3 +60,16 @@ def rates_at(session: Session, revision: int) -> list[RateFact]:
     withdrawn = exists().where(Withdrawal.exchange_rate_id == ExchangeRate.id, Withdrawal.revision_id <= revision)
     query = select(*ExchangeRate.__table__.columns).where(ExchangeRate.revision_id <= revision, ~withdrawn).order_by(ExchangeRate.id)
     return [rate_fact(row) for row in session.execute(query)]
+
+
+def aliases_at(session: Session, revision: int) -> list[AliasFact]:
+    """The newest row of every other name known at `revision`, those that stand for nothing any more among them."""
+    newest = (
+        select(Alias.name, func.max(Alias.revision_id).label("revision_id"))
+        .where(Alias.revision_id <= revision)
+        .group_by(Alias.name)
+        .subquery()
+    )
+    same = and_(newest.c.name == Alias.name, newest.c.revision_id == Alias.revision_id)
+    query = select(Alias, Item.slug).join(newest, same).outerjoin(Item, Item.id == Alias.item_id).order_by(Alias.name)
+    return [AliasFact(name=row.name, item=slug or "", source=row.source) for row, slug in session.execute(query)]

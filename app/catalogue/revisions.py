@@ -9,9 +9,19 @@ from sqlalchemy.orm import Session
 
 from app.catalogue.chain import Entry, chained_hash
 from app.catalogue.facts import Changes, ItemFact, PriceFact, RateFact, RevisionKind
-from app.catalogue.history import MOST_NAMED, current_revision, items_at, prices_at, rates_at
-from app.catalogue.rows import Values, item_values, price_fact, price_values, rate_fact, rate_values
-from app.catalogue.tables import FIRST_HASH, ExchangeRate, Item, ItemVersion, ItemWithdrawal, PriceObservation, Revision, Withdrawal
+from app.catalogue.history import MOST_NAMED, aliases_at, current_revision, items_at, prices_at, rates_at
+from app.catalogue.rows import Values, alias_values, item_values, price_fact, price_values, rate_fact, rate_values
+from app.catalogue.tables import (
+    FIRST_HASH,
+    Alias,
+    ExchangeRate,
+    Item,
+    ItemVersion,
+    ItemWithdrawal,
+    PriceObservation,
+    Revision,
+    Withdrawal,
+)
 from app.database import Base
 from app.errors import FieldError, InvalidInput
 from app.hardware import PartKind
@@ -61,11 +71,13 @@ def _news(session: Session, parent: int, known: dict[str, ItemFact], changes: Ch
     """The part of the changes that differs from what is recorded, each fact once."""
     priced = {price.item for price in (*changes.prices, *changes.withdrawn_prices)}
     prices, rates = set(prices_at(session, parent, sorted(priced))), set(rates_at(session, parent))
-    newest = {item.id: item for item in changes.items}
+    aliases = {alias.name: alias.item for alias in aliases_at(session, parent)}
+    newest, named = {item.id: item for item in changes.items}, {alias.name: alias for alias in changes.aliases}
     return Changes(
         items=tuple(item for item in newest.values() if known.get(item.id) != item),
         prices=tuple(fact for fact in dict.fromkeys(changes.prices) if fact not in prices),
         rates=tuple(fact for fact in dict.fromkeys(changes.rates) if fact not in rates),
+        aliases=tuple(alias for alias in named.values() if alias.item != aliases.get(alias.name, "")),
         withdrawn_prices=tuple(fact for fact in dict.fromkeys(changes.withdrawn_prices) if fact in prices),
         withdrawn_rates=tuple(fact for fact in dict.fromkeys(changes.withdrawn_rates) if fact in rates),
         withdrawn_items=tuple(name for name in dict.fromkeys(changes.withdrawn_items) if name in known),
@@ -99,6 +111,15 @@ def _dangling(items: dict[str, ItemFact], news: Changes) -> Iterator[tuple[str, 
     for price in news.prices:
         if price.item not in items:
             yield price.item, "there is a price for it, but the catalogue does not have it; add the item first"
+    yield from _dangling_aliases(items, news)
+
+
+def _dangling_aliases(items: dict[str, ItemFact], news: Changes) -> Iterator[tuple[str, str]]:
+    for alias in news.aliases:
+        if alias.item and alias.item not in items:
+            yield alias.name, f"it would stand for '{alias.item}', which the catalogue does not have; add the item first"
+        if alias.name in items and alias.item != alias.name:
+            yield alias.name, "it is the id of an item and cannot stand for another one"
 
 
 def _still_priced(session: Session, news: Changes) -> Iterator[tuple[str, str]]:
@@ -118,6 +139,7 @@ def _entries(news: Changes) -> Iterator[Entry]:
     yield from ((item.kind, item.id, item_values(item)) for item in news.items)
     yield from (("price", price.item, price_values(price)) for price in news.prices)
     yield from (("rate", "", rate_values(rate)) for rate in news.rates)
+    yield from (("alias", alias.item, alias_values(alias)) for alias in news.aliases)
     yield from (("withdrawn price", price.item, price_values(price)) for price in news.withdrawn_prices)
     yield from (("withdrawn rate", "", rate_values(rate)) for rate in news.withdrawn_rates)
     yield from (("withdrawn item", name, {}) for name in news.withdrawn_items)
@@ -128,6 +150,7 @@ def _insert(session: Session, revision: int, news: Changes) -> None:
     _insert_all(session, ItemVersion, ({"item_id": ids[fact.id], **item_values(fact)} for fact in news.items), revision)
     _insert_all(session, PriceObservation, ({"item_id": ids[fact.item], **price_values(fact)} for fact in news.prices), revision)
     _insert_all(session, ExchangeRate, (rate_values(fact) for fact in news.rates), revision)
+    _insert_all(session, Alias, ({"item_id": ids.get(fact.item), **alias_values(fact)} for fact in news.aliases), revision)
     _insert_all(session, Withdrawal, ({"price_id": number} for number in _price_ids(session, news.withdrawn_prices)), revision)
     _insert_all(session, Withdrawal, ({"exchange_rate_id": number} for number in _rate_ids(session, news.withdrawn_rates)), revision)
     _insert_all(session, ItemWithdrawal, ({"item_id": ids[name]} for name in news.withdrawn_items), revision)

@@ -5,8 +5,8 @@ from typing import Any, cast
 
 from sqlalchemy import Row
 
-from app.catalogue.facts import ItemFact, PriceFact, RateFact
-from app.catalogue.tables import ExchangeRate, ItemVersion, PriceObservation
+from app.catalogue.facts import AliasFact, ItemFact, PriceFact, RateFact
+from app.catalogue.tables import Alias, ExchangeRate, ItemVersion, PriceObservation
 from app.hardware import PartKind
 from app.money import Money
 
@@ -64,6 +64,16 @@ def stored_rate_values(row: RateRow) -> Values:
 def rate_fact(row: RateRow) -> RateFact:
     """The rate as it was recorded; like a price, it was checked then."""
     return RateFact.model_construct(currency=row.currency, per_euro=row.per_euro, as_of=row.as_of, source=row.source)
+
+
+def alias_values(fact: AliasFact) -> Values:
+    """The columns of an alias, but for the item's."""
+    return {"name": fact.name, "source": fact.source}
+
+
+def stored_alias_values(row: Alias) -> Values:
+    """The same of a row, exactly as it is stored."""
+    return _values(row, ("name", "source"))
 
 
 def _values(holder: object, names: tuple[str, ...]) -> Values:

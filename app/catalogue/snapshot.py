@@ -5,14 +5,15 @@ import threading
 from sqlalchemy.orm import Session
 
 from app.catalogue.assemble import Snapshot, snapshot_of
-from app.catalogue.history import current_revision, items_at, prices_at, rates_at
+from app.catalogue.history import aliases_at, current_revision, items_at, prices_at, rates_at
 from app.database import Database
 from app.hardware import Catalogue
 
 
 def snapshot_at(session: Session, revision: int) -> Snapshot:
     """The catalogue as it was at `revision`."""
-    return snapshot_of(revision, items_at(session, revision), prices_at(session, revision), rates_at(session, revision))
+    items, prices, rates = items_at(session, revision), prices_at(session, revision), rates_at(session, revision)
+    return snapshot_of(revision, items, prices, rates, aliases_at(session, revision))
 
 
 class CatalogueCache:

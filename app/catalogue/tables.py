@@ -115,6 +115,19 @@ class ExchangeRate(Base):
     source: Mapped[str] = mapped_column(String(400))
 
 
+class Alias(Base):
+    """Another name of an item. The newest row of a name counts; one without an item says that the name counts no longer."""
+
+    __tablename__ = "alias"
+    __table_args__ = (UniqueConstraint("name", "revision_id"),)
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    revision_id: Mapped[int] = mapped_column(ForeignKey("revision.id"), index=True)
+    item_id: Mapped[int | None] = mapped_column(ForeignKey("item.id"), index=True)
+    name: Mapped[str] = mapped_column(String(200))
+    source: Mapped[str] = mapped_column(String(400))
+
+
 class Withdrawal(Base):
     """A price or a rate that counts no longer from a revision on: how a wrong import is undone without being forgotten."""
 

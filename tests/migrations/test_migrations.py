@@ -9,9 +9,17 @@ from alembic import command
 from sqlalchemy import Engine, create_engine, inspect, text
 from sqlalchemy.exc import DBAPIError
 
+from app.accounts.audit import COMMAND_LINE
+from app.accounts.audit import check as check_audit
+from app.accounts.roles import Role
+from app.accounts.second_factor import renew_recovery_codes
+from app.accounts.sessions import open_session
+from app.accounts.throttle import begin_attempt
+from app.accounts.users import add_user
+from app.accounts.visitor import Visitor
 from app.backup.tables import Backup
 from app.catalogue.chain import check
-from app.catalogue.facts import Changes, Confidence, PriceKind, RevisionKind, Status
+from app.catalogue.facts import AliasFact, Changes, Confidence, PriceKind, RevisionKind, Status
 from app.catalogue.revisions import record
 from app.catalogue.seed import catalogue_from_seed, seed
 from app.catalogue.snapshot import CatalogueCache
@@ -29,6 +37,7 @@ LITERALS = {
     ("item", "kind"): PartKind,
     ("item_version", "status"): Status,
     ("item_version", "confidence"): Confidence,
+    ("user_account", "role"): Role,
     ("price", "kind"): PriceKind,
     ("price", "condition"): Condition,
 }
@@ -49,6 +58,13 @@ def filled(url: str) -> dict[str, int]:
         record(session, Changes(items=(PART,), prices=(EXTRA,)), occasion())
     with database.write() as session:
         record(session, Changes(withdrawn_prices=(EXTRA,), withdrawn_items=(PART.id,)), occasion("rollback"))
+    with database.write() as session:
+        record(session, Changes(aliases=(AliasFact(name="GeForce 3090", item="rtx-3090", source="a test"),)), occasion())
+        user = add_user(session, "ada", "admin", "a hash", COMMAND_LINE, now(), must_change=False)
+        session.flush()
+        open_session(session, user, Visitor(network="unknown", client="a test"), now())
+        renew_recovery_codes(session, user)
+        begin_attempt(session, "ada", "unknown", now())
     save_result(database, {"a": 1}, {"b": 2}, revision=1, estimator_version="1", now=now())
     with database.write() as session:
         session.add(Backup(made_at=now(), file="night.backup", size=1, sha256="0" * 64, revision=1))
@@ -79,6 +95,7 @@ def test_migrating_again_changes_nothing(database_url: str) -> None:
         assert {name: session.scalar(text(f"SELECT count(*) FROM {name}")) for name in rows} == rows
     assert all(rows.values()), "every table must have rows for this test to mean anything"
     assert check(database) == ()
+    assert check_audit(database) == ()
     assert CatalogueCache(database).current().parts == catalogue_from_seed().parts
     database.close()
 

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any, TextIO
 
 import typer
 
+from app.cli.users import commands as user_commands
 from app.errors import InvalidInput, RigwiseError
 
 if TYPE_CHECKING:
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
 app = typer.Typer(
     add_completion=False, pretty_exceptions_enable=False, help="Which machine a machine-learning job needs, and which one to buy."
 )  # fmt: skip
+app.add_typer(user_commands, name="user")
 
 Document = Annotated[Path | None, typer.Argument(help="JSON file; standard input where none is given.")]
 Batch = Annotated[bool, typer.Option("--batch", help="JSON Lines in, JSON Lines out, in the same order.")]
