@@ -1,4 +1,4 @@
-"""Whether a database is whole: its file, its references, its schema, the chains of the catalogue and of the audit log, every shared result."""
+"""Whether a database is whole: file, references, schema, the chains of the catalogue and of the audit log, shared results."""
 
 import sqlite3
 from collections.abc import Iterator

@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from datetime import UTC
 from typing import Any
 
-from sqlalchemy import select
+from sqlalchemy import Row, select
 from sqlalchemy.orm import Session
 
 from app.catalogue.rows import Values, stored_alias_values, stored_item_values, stored_price_values, stored_rate_values
@@ -73,9 +73,8 @@ def _entries_by_revision(session: Session) -> defaultdict[int, list[Entry]]:
     rates = {rate.id: rate for rate in session.scalars(select(ExchangeRate))}
     for rate in rates.values():
         entries[rate.revision_id].append(("rate", "", stored_rate_values(rate)))
-    if has_table(session, Alias):  # a backup may be older than they are
-        for alias, slug in session.execute(select(Alias, Item.slug).outerjoin(Item, Item.id == Alias.item_id)):
-            entries[alias.revision_id].append(("alias", slug or "", stored_alias_values(alias)))
+    for alias, slug in _aliases(session):
+        entries[alias.revision_id].append(("alias", slug or "", stored_alias_values(alias)))
     for withdrawal in session.scalars(select(Withdrawal)):
         if withdrawal.price_id is not None:
             price = prices[withdrawal.price_id]
@@ -86,6 +85,12 @@ def _entries_by_revision(session: Session) -> defaultdict[int, list[Entry]]:
     for revision, slug in session.execute(withdrawn_items):
         entries[revision].append(("withdrawn item", slug, {}))
     return entries
+
+
+def _aliases(session: Session) -> Iterable[Row[tuple[Alias, str | None]]]:
+    """Every other name with its item; none in a backup that is older than they are."""
+    query = select(Alias, Item.slug).outerjoin(Item, Item.id == Alias.item_id)
+    return session.execute(query) if has_table(session, Alias) else ()
 
 
 def _canonical(value: Any) -> str:
