@@ -3,11 +3,12 @@
 import hashlib
 import json
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from datetime import UTC
+from itertools import chain
 from typing import Any
 
-from sqlalchemy import Row, select
+from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from app.catalogue.rows import Values, stored_alias_values, stored_item_values, stored_price_values, stored_rate_values
@@ -64,33 +65,43 @@ def check(database: Database) -> tuple[str, ...]:
 
 def _entries_by_revision(session: Session) -> defaultdict[int, list[Entry]]:
     entries: defaultdict[int, list[Entry]] = defaultdict(list)
-    for version, item in session.execute(select(ItemVersion, Item).join(Item, Item.id == ItemVersion.item_id)):
-        entries[version.revision_id].append((item.kind, item.slug, stored_item_values(version)))
-    every_price = select(Item.slug, *PriceObservation.__table__.columns).join(Item, Item.id == PriceObservation.item_id)
-    prices = {price.id: price for price in session.execute(every_price)}
-    for price in prices.values():
-        entries[price.revision_id].append(("price", price.slug, stored_price_values(price)))
-    rates = {rate.id: rate for rate in session.scalars(select(ExchangeRate))}
-    for rate in rates.values():
-        entries[rate.revision_id].append(("rate", "", stored_rate_values(rate)))
-    for alias, slug in _aliases(session):
-        entries[alias.revision_id].append(("alias", slug or "", stored_alias_values(alias)))
-    for withdrawal in session.scalars(select(Withdrawal)):
-        if withdrawal.price_id is not None:
-            price = prices[withdrawal.price_id]
-            entries[withdrawal.revision_id].append(("withdrawn price", price.slug, stored_price_values(price)))
-        elif withdrawal.exchange_rate_id is not None:
-            entries[withdrawal.revision_id].append(("withdrawn rate", "", stored_rate_values(rates[withdrawal.exchange_rate_id])))
-    withdrawn_items = select(ItemWithdrawal.revision_id, Item.slug).join(Item, Item.id == ItemWithdrawal.item_id)
-    for revision, slug in session.execute(withdrawn_items):
-        entries[revision].append(("withdrawn item", slug, {}))
+    for revision, entry in chain(_items(session), _prices_and_rates(session), _aliases(session), _withdrawn_items(session)):
+        entries[revision].append(entry)
     return entries
 
 
-def _aliases(session: Session) -> Iterable[Row[tuple[Alias, str | None]]]:
-    """Every other name with its item; none in a backup that is older than they are."""
-    query = select(Alias, Item.slug).outerjoin(Item, Item.id == Alias.item_id)
-    return session.execute(query) if has_table(session, Alias) else ()
+def _items(session: Session) -> Iterator[tuple[int, Entry]]:
+    for version, item in session.execute(select(ItemVersion, Item).join(Item, Item.id == ItemVersion.item_id)):
+        yield version.revision_id, (item.kind, item.slug, stored_item_values(version))
+
+
+def _prices_and_rates(session: Session) -> Iterator[tuple[int, Entry]]:
+    """Those that were added, and those that were withdrawn."""
+    every_price = select(Item.slug, *PriceObservation.__table__.columns).join(Item, Item.id == PriceObservation.item_id)
+    prices = {price.id: price for price in session.execute(every_price)}
+    rates = {rate.id: rate for rate in session.scalars(select(ExchangeRate))}
+    for price in prices.values():
+        yield price.revision_id, ("price", price.slug, stored_price_values(price))
+    for rate in rates.values():
+        yield rate.revision_id, ("rate", "", stored_rate_values(rate))
+    for withdrawal in session.scalars(select(Withdrawal)):
+        if withdrawal.price_id is not None:
+            price = prices[withdrawal.price_id]
+            yield withdrawal.revision_id, ("withdrawn price", price.slug, stored_price_values(price))
+        elif withdrawal.exchange_rate_id is not None:
+            yield withdrawal.revision_id, ("withdrawn rate", "", stored_rate_values(rates[withdrawal.exchange_rate_id]))
+
+
+def _aliases(session: Session) -> Iterator[tuple[int, Entry]]:
+    if has_table(session, Alias):  # a backup may be older than they are
+        for alias, slug in session.execute(select(Alias, Item.slug).outerjoin(Item, Item.id == Alias.item_id)):
+            yield alias.revision_id, ("alias", slug or "", stored_alias_values(alias))
+
+
+def _withdrawn_items(session: Session) -> Iterator[tuple[int, Entry]]:
+    if has_table(session, ItemWithdrawal):
+        withdrawn = select(ItemWithdrawal.revision_id, Item.slug).join(Item, Item.id == ItemWithdrawal.item_id)
+        yield from ((revision, ("withdrawn item", slug, {})) for revision, slug in session.execute(withdrawn))
 
 
 def _canonical(value: Any) -> str:
