@@ -1,5 +1,6 @@
 """What an estimate of training assumes, or does not model: said with it, so that nobody takes it for more than it is."""
 
+from app.architectures.network import Inputs
 from app.estimation.sharding import is_fsdp
 from app.placement import Finding, Sharding
 from app.workloads.training import AdapterTuning, TrainingWorkload
@@ -7,16 +8,26 @@ from app.workloads.training import AdapterTuning, TrainingWorkload
 Note = tuple[bool, str, str, str]  # whether it applies, code, message, remedy
 
 
-def assumptions(workload: TrainingWorkload, spread: Sharding, *, is_text: bool, masters: bool) -> list[Finding]:
-    """What holds for this job spread in this way. `masters`: 16-bit weights are stepped in fp32."""
-    notes = (*_of_the_step(workload, is_text=is_text), *_of_the_sharding(workload, spread, masters=masters))
+def assumptions(workload: TrainingWorkload, spread: Sharding, *, text: Inputs | None, masters: bool) -> list[Finding]:
+    """What holds for this job spread in this way. `text`: sizes of a batch of text; `masters`: 16-bit weights are stepped in fp32."""
+    notes = (*_of_the_text(workload, text), *_of_the_step(workload), *_of_the_sharding(workload, spread, masters=masters))
     return [Finding(severity="note", code=code, message=text, remedy=remedy) for applies, code, text, remedy in notes if applies]
 
 
-def _of_the_step(workload: TrainingWorkload, *, is_text: bool) -> tuple[Note, ...]:
+def _of_the_text(workload: TrainingWorkload, text: Inputs | None) -> tuple[Note, ...]:
+    if text is None:
+        return ()
     return (
-        (is_text and workload.sequence_length is None, "sequence_length_assumed", "No sequence length was given: 2048 tokens are assumed.",
+        (workload.sequence_length is None, "sequence_length_assumed", f"No sequence length was given: {text.sequence} tokens are assumed.",
          "Enter the length you train with."),
+        (text.target is not None and workload.target_length is None, "target_length_assumed",
+         f"No target length was given: {text.target} tokens are assumed, a quarter of what is read.",
+         "Enter it where what is written is longer, as in translation."),
+    )  # fmt: skip
+
+
+def _of_the_step(workload: TrainingWorkload) -> tuple[Note, ...]:
+    return (
         (workload.compile and workload.framework == "pytorch", "compile_not_modelled",
          "Compilation usually keeps 10 to 40 % fewer activations; the eager step is shown.",
          "Treat the figure as an upper bound."),

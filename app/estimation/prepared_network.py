@@ -10,11 +10,13 @@ from app.placement import Finding
 from app.tape import adapters
 from app.tape.dtypes import BY_NAME
 from app.tape.modules import Blocks
+from app.units import ceil_div
 from app.workloads.fields import invalid_field
 from app.workloads.inference import InferenceWorkload
 from app.workloads.training import AdapterTuning, FrozenTuning, FullTuning, LastLayers, TrainingWorkload, Tuning
 
 DEFAULT_SEQUENCE = 2048
+SOURCE_OVER_TARGET = 4  # T5 reads 512 tokens and writes 114 (Raffel et al. 2020); transformers' examples read 1024 and write 128
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -100,12 +102,14 @@ def _add_adapters(network: Network, tuning: AdapterTuning) -> None:
     adapters.train_modules(network, tuning.modules_to_save)
 
 
-def training_inputs(workload: TrainingWorkload) -> Inputs:
-    """Sizes of one micro-batch."""
+def training_inputs(workload: TrainingWorkload, family: str) -> Inputs:
+    """Sizes of one micro-batch. Where a text model writes and its target length is not given, it is a quarter of what is read."""
+    sequence = workload.sequence_length or DEFAULT_SEQUENCE
+    writes = family == "encoder_decoder" and workload.audio_seconds is None
     return Inputs(
         batch=workload.micro_batch_size,
-        sequence=workload.sequence_length or DEFAULT_SEQUENCE,
-        target=workload.target_length,
+        sequence=sequence,
+        target=workload.target_length or (ceil_div(sequence, SOURCE_OVER_TARGET) if writes else None),
         image=workload.image_size,
         frames=workload.frames,
         audio_seconds=workload.audio_seconds,

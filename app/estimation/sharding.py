@@ -15,7 +15,6 @@ from app.units import ceil_div, format_binary
 
 BUCKET_ELEMENTS = 500_000_000  # DeepSpeed, reduce_bucket_size
 LIVE_ELEMENTS = 1_000_000_000  # DeepSpeed, stage3_max_live_parameters
-OVERLAPPED_BUCKETS = 2  # DeepSpeed stage 3 overlaps reduction with backward by default: one bucket fills while the other is reduced
 GATHERED_BLOCKS = 2  # FSDP: the block at work and the one being fetched
 REDUCED_COPIES = 2  # FSDP: whole gradients of the block at work, and the buffer that those of the block before are reduced from
 
@@ -152,7 +151,7 @@ def buffers(moment: Moment, spread: Sharding, shape: ModelShape) -> list[Buffer]
     if is_fsdp(spread):
         found = _fsdp(moment, shape)
     elif is_deepspeed(spread):
-        found = [_deepspeed_bucket(spread, shape)] if phase in BACKWARD or spread.zero_stage == 3 else []
+        found = [_deepspeed_bucket(spread, shape, phase)]
         found += [_deepspeed_live(shape)] if _gathers(spread) and phase is not Phase.OPTIMIZER else []
     else:
         found = [_replica_buckets(shape)] if spread.data > 1 and spread.zero_stage == 0 else []
@@ -188,10 +187,17 @@ def _replica_buckets(shape: ModelShape) -> Buffer:
     return _exchange(shape.gradients, how, "PyTorch DistributedDataParallel, gradient_as_bucket_view=False")
 
 
-def _deepspeed_bucket(spread: Sharding, shape: ModelShape) -> Buffer:
-    copies = OVERLAPPED_BUCKETS if spread.zero_stage == 3 else 1
-    count = copies * min(shape.gradients, BUCKET_ELEMENTS * shape.gradient_element)
-    return _exchange(count, f"{copies} x a bucket of at most 500,000,000 gradients", "DeepSpeed, reduce_bucket_size and overlap_comm")
+def _deepspeed_bucket(spread: Sharding, shape: ModelShape, phase: Phase) -> Buffer:
+    """The bucket is allocated whole, however few gradients there are: stage 3 keeps it, the others make it for each backward pass.
+
+    Stage 3 then copies the gradients in it to scatter them.
+    Source: DeepSpeed 0.19, stage3.py (bucket.buffer, __avg_scatter_grads), stage_1_and_2.py (setup_buckets).
+    """
+    bucket = BUCKET_ELEMENTS * shape.gradient_element
+    how, count = "a bucket of 500,000,000 gradients", bucket if phase in BACKWARD or spread.zero_stage == 3 else 0
+    if spread.zero_stage == 3 and phase in BACKWARD:
+        how, count = f"{how} and the copy that is scattered", bucket + min(shape.gradients, bucket)
+    return _exchange(count, how, "DeepSpeed, reduce_bucket_size")
 
 
 def _deepspeed_live(shape: ModelShape) -> Buffer:

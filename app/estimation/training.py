@@ -31,6 +31,7 @@ PHASE_NAMES = {
     Phase.OPTIMIZER: "optimizer",
 }
 TEXT_FAMILIES = ("decoder", "encoder", "encoder_decoder", "recurrent")
+CONVOLVING_FAMILIES = ("convolutional", "diffusion", "detection")  # whose convolutions ask for workspaces
 MODEL_STATES = (Category.WEIGHTS, Category.OPTIMIZER_STATES, Category.GRADIENTS, Category.OPTIMIZER_TEMPORARIES, Category.WEIGHT_CASTS)
 
 
@@ -52,8 +53,8 @@ class TracedTraining:
 
     def __init__(self, workload: TrainingWorkload) -> None:
         self.workload = workload
-        self.inputs: Inputs = training_inputs(workload)
         self.prepared: PreparedNetwork = _prepared(workload)
+        self.inputs: Inputs = training_inputs(workload, self.prepared.network.family)
         self.network = self.prepared.network
         standing_in_for_images = self.prepared.exact_parameters is not None and workload.image_size is not None
         self.is_text = self.network.family in TEXT_FAMILIES and workload.audio_seconds is None and not standing_in_for_images
@@ -190,7 +191,7 @@ class TracedTraining:
             *self.prepared.findings,
             *framework_findings(self.workload, attends=attends),
             *([eager] if eager else []),
-            *assumptions(self.workload, spread, is_text=self.is_text, masters=masters),
+            *assumptions(self.workload, spread, text=self.inputs if self.is_text else None, masters=masters),
         )
 
 
@@ -221,7 +222,7 @@ def _traced_precision(workload: TrainingWorkload) -> str:
 
 
 def _overheads(job: TracedTraining, peak: Peak, spread: Sharding, gpu: Gpu | None) -> list[Term]:
-    convolving = peak.moment.bytes_of(Category.ACTIVATIONS) if job.network.family in ("convolutional", "diffusion") else 0
+    convolving = peak.moment.bytes_of(Category.ACTIVATIONS) if job.network.family in CONVOLVING_FAMILIES else 0
     split = job.workload.framework == "pytorch"  # only its allocator cuts freed blocks up
     logits = job.step(spread).trace.most_of(Category.LOGITS) if split else 0
     communicators = overheads.communicator_term(spread.gpus)

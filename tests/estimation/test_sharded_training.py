@@ -188,3 +188,10 @@ def test_a_rank_needs_what_the_trackers_of_pytorch_measure(case: dict[str, Any])
     spread = shared(ranks, 3) if case["scheme"] == "fsdp" else Sharding(gpus=ranks, tensor=ranks)
     error = allocated(job, spread) / case["peak"]["total"] - 1
     assert -0.03 < error < 0.045
+
+
+def test_a_bucket_is_allocated_whole_however_few_gradients_there_are() -> None:
+    adapters = traced(tuning={"method": "lora", "rank": 8, "target_modules": "attention", "adapter_precision": "bf16"})
+    trained = 2 * 24 * 4 * 2 * 8 * 1024  # bytes of the adapters' gradients
+    assert terms(adapters, shared(4, 2))["communication_buffers"] == BUCKET_ELEMENTS * 2
+    assert terms(adapters, shared(4, 3, "optimizer"))["communication_buffers"] == pytest.approx(BUCKET_ELEMENTS * 2 + trained, rel=1e-3)

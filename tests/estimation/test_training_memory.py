@@ -7,6 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from app.errors import InvalidInput
+from app.estimation.service import estimate
 from app.estimation.training import TracedTraining
 from app.placement import Sharding
 from app.units import GIB
@@ -126,3 +127,10 @@ def test_a_size_alone_gives_exact_weights_and_a_wide_interval() -> None:
     assert memory.ledger.bytes_of("weights") == pytest.approx(4 * 345_000_000, rel=1e-4)
     assert memory.interval.basis == "size only"
     assert memory.interval.high_bytes > 1.3 * memory.required_bytes
+
+
+def test_a_model_that_writes_is_taken_to_write_a_quarter_of_what_it_reads_and_says_so() -> None:
+    document = {"kind": "training", "model": {"preset": "google-t5/t5-base"}, "micro_batch_size": 2, "sequence_length": 512}
+    assumed, given = (estimate(parse_workload({**document, **more})) for more in ({}, {"target_length": 128}))
+    assert assumed.gpu_memory == given.gpu_memory
+    assert [finding.code for finding in assumed.findings if finding not in given.findings] == ["target_length_assumed"]

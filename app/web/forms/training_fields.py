@@ -89,7 +89,7 @@ TRAIN = Tab(
         ATTENTION,
         DEVICE,
         *ADAPTER_ADVANCED,
-        typed("target_length", "Target length", "workload.target_length", TOKENS, hint="decoder side, T5"),
+        typed("target_length", "Target length", "workload.target_length", TOKENS, hint="a quarter of it"),
         *SPREADING,
         *DATA_ADVANCED,
         FAMILY,
