@@ -22,6 +22,7 @@ class Snapshot:
     catalogue: Catalogue
     items: Mapping[str, ItemFact]
     prices: Mapping[str, tuple[Price, ...]]
+    rates: Mapping[str, RateFact]  # the newest of each currency, with its own day and source
     aliases: Mapping[str, str] = field(default_factory=dict)  # other names, each with the item's id
 
 
@@ -29,7 +30,8 @@ def snapshot_of(
     revision: int, items: Iterable[ItemFact], prices: Iterable[PriceFact], rates: Iterable[RateFact], aliases: Iterable[AliasFact] = ()
 ) -> Snapshot:
     """The snapshot of these facts, which come in the order in which they were recorded."""
-    exchange, known = newest_rates(rates), {item.id: item for item in items}
+    newest, known = newest_of_each(rates), {item.id: item for item in items}
+    exchange = exchange_rates(newest)
     observations: defaultdict[str, list[PriceFact]] = defaultdict(list)
     for price in prices:
         observations[price.item].append(price)
@@ -40,7 +42,7 @@ def snapshot_of(
             shelves[_SHELVES[item.kind]][item.id] = part_of(item, current[item.id])
     catalogue = Catalogue(revision=revision, rates=exchange, **cast("dict[str, Any]", shelves))
     names = {alias.name: alias.item for alias in aliases if alias.item}
-    return Snapshot(catalogue=catalogue, items=known, prices=current, aliases=names)
+    return Snapshot(catalogue=catalogue, items=known, prices=current, rates=newest, aliases=names)
 
 
 def part_of(item: ItemFact, prices: tuple[Price, ...]) -> Part:
@@ -58,13 +60,18 @@ def part_of(item: ItemFact, prices: tuple[Price, ...]) -> Part:
     )
 
 
-def newest_rates(rates: Iterable[RateFact]) -> ExchangeRates:
-    """The newest rate of every currency, of two for one day the one recorded later, dated by the newest of all."""
+def newest_of_each(rates: Iterable[RateFact]) -> dict[str, RateFact]:
+    """The newest rate of every currency, of two for one day the one recorded later, in the order of their codes."""
     newest: dict[str, RateFact] = {}
     for rate in rates:
         if rate.currency not in newest or rate.as_of >= newest[rate.currency].as_of:
             newest[rate.currency] = rate
+    return {code: newest[code] for code in sorted(newest)}
+
+
+def exchange_rates(newest: Mapping[str, RateFact]) -> ExchangeRates:
+    """These rates, dated by the newest of them."""
     if not newest:
         return ExchangeRates(as_of=date.min)
     last = max(newest.values(), key=lambda rate: rate.as_of)
-    return ExchangeRates(as_of=last.as_of, per_euro={code: newest[code].per_euro for code in sorted(newest)}, source=last.source)
+    return ExchangeRates(as_of=last.as_of, per_euro={code: rate.per_euro for code, rate in newest.items()}, source=last.source)

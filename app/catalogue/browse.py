@@ -6,27 +6,38 @@ from typing import Any, get_args
 
 from app.catalogue.assemble import Snapshot
 from app.catalogue.facts import ItemFact, PriceFact, Status
-from app.catalogue.history import prices_at
+from app.catalogue.history import changes_of, prices_at
 from app.catalogue.specs import SPECS, RamSpec
+from app.catalogue.tables import Revision
 from app.database import Database
 from app.errors import InvalidInput, NotFound
-from app.hardware import PartKind, Price
+from app.hardware import Condition, PartKind, Price
+from app.money import Money
 
 KINDS: dict[str, PartKind] = {"gpus": "gpu", "ram": "ram", "storage": "drive", "platforms": "platform", "cloud": "cloud"}
 """The names that addresses use."""
 
 LARGEST_PAGE = 200
 
+MEASURES: dict[PartKind, str] = {"gpu": "memory_gb", "ram": "total_gb", "drive": "capacity_gb", "cloud": "gpu_quantity"}
+"""What a price is divided by to compare parts of one kind: gigabytes, or the GPUs of a rented machine."""
+
+ORDERS = frozenset({"name", "price", "unit_price"})
+"""What any list can be sorted by, beside the numbers of its kind."""
+
 Document = dict[str, Any]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Filters:
-    """What is looked for. `sort` is "name", "price" or a number of the kind ("memory_gb"); a minus before it turns it round."""
+    """What is looked for. `sort` is one of ORDERS or a number of the kind ("memory_gb"); a minus before it turns it round."""
 
     q: str = ""  # words that the id, the name, another name or the vendor has, in any order
     vendor: str = ""
     status: Status = "active"
+    condition: Condition | None = None  # only what has a current price in this condition
+    most: Money | None = None  # the cheapest current price may be this at most
+    chosen: Mapping[str, str] = field(default_factory=dict)  # texts of the kind: {"medium": "hdd"}
     minimum: Mapping[str, float] = field(default_factory=dict)  # of numbers of the kind: {"memory_gb": 24}
     maximum: Mapping[str, float] = field(default_factory=dict)
     priced: bool = False  # only what has a current price
@@ -67,10 +78,22 @@ def find_items(database: Database, snapshot: Snapshot, kind: str, filters: Filte
 
 
 def item_document(database: Database, snapshot: Snapshot, item_id: str) -> Document:
-    """One item of any kind and status, with every observation of its price. Raises NotFound where there is none."""
+    """One item of any kind and status, with every observation of its price and every change of its specification.
+
+    Raises NotFound where there is none.
+    """
     if item_id not in snapshot.items:
         raise NotFound(f"the catalogue has no item '{item_id[:120]}'")
-    return _documents(database, snapshot, [snapshot.items[item_id]])[0]
+    (document,) = _documents(database, snapshot, [snapshot.items[item_id]])
+    with database.read() as session:
+        changes = [_change(revision) for revision in changes_of(session, snapshot.catalogue.revision, item_id)]
+    return {**document, "changes": changes}
+
+
+def values_of(snapshot: Snapshot, kind: str, name: str) -> tuple[str, ...]:
+    """Every value that a text of the kind has ("vendor", or a field of its specification), in order."""
+    items = [item for item in snapshot.items.values() if item.kind == KINDS[kind]]
+    return tuple(sorted({_text(item, name) for item in items} - {""}, key=str.lower))
 
 
 def numbers_of(kind: PartKind) -> tuple[str, ...]:
@@ -90,9 +113,13 @@ def _number(item: ItemFact, name: str) -> float | None:
     return None if value is None else float(value)
 
 
+def _text(item: ItemFact, name: str) -> str:
+    return item.vendor if name == "vendor" else str(getattr(item.spec, name))
+
+
 def _refuse_unknown_fields(kind: PartKind, filters: Filters) -> None:
     numbers = numbers_of(kind)
-    named = {*filters.minimum, *filters.maximum, *({filters.sort.removeprefix("-")} - {"name", "price"})}
+    named = {*filters.minimum, *filters.maximum, *({filters.sort.removeprefix("-")} - ORDERS)}
     if unknown := sorted(named - set(numbers)):
         raise InvalidInput(f"'{unknown[0][:40]}' is not a number of this kind; use one of {', '.join(numbers)}", "filter")
     if filters.page < 1 or not 1 <= filters.per_page <= LARGEST_PAGE:
@@ -106,10 +133,20 @@ def _passes(item: ItemFact, snapshot: Snapshot, filters: Filters) -> bool:
         item.status == filters.status
         and (not filters.vendor or item.vendor.lower() == filters.vendor.lower())
         and all(word in text for word in filters.q.lower().split())
-        and (not filters.priced or bool(snapshot.prices[item.id]))
+        and all(_text(item, name) == wanted for name, wanted in filters.chosen.items())
+        and _price_passes(item, snapshot, filters)
         and all((value := _number(item, name)) is not None and value >= bound for name, bound in filters.minimum.items())
         and all((value := _number(item, name)) is not None and value <= bound for name, bound in filters.maximum.items())
     )
+
+
+def _price_passes(item: ItemFact, snapshot: Snapshot, filters: Filters) -> bool:
+    if filters.condition and all(price.condition != filters.condition for price in snapshot.prices[item.id]):
+        return False
+    cents = _euro_cents(item, snapshot)
+    if filters.most is not None:
+        return cents is not None and cents <= snapshot.catalogue.rates.convert(filters.most, "EUR").minor
+    return cents is not None or not filters.priced
 
 
 def _sort(items: list[ItemFact], snapshot: Snapshot, order: str) -> None:
@@ -120,10 +157,20 @@ def _sort(items: list[ItemFact], snapshot: Snapshot, order: str) -> None:
         return
 
     def key(item: ItemFact) -> tuple[bool, float]:
-        value = _euro_cents(item, snapshot) if name == "price" else _number(item, name)
+        value = _order_value(item, snapshot, name)
         return value is None, 0 if value is None else -value if downwards else value
 
     items.sort(key=key)
+
+
+def _order_value(item: ItemFact, snapshot: Snapshot, name: str) -> float | None:
+    if name not in ORDERS:
+        return _number(item, name)
+    cents, measure = _euro_cents(item, snapshot), MEASURES.get(item.kind)
+    if name == "price" or cents is None:
+        return cents
+    size = _number(item, measure) if measure else None
+    return cents / size if size else None
 
 
 def _euro_cents(item: ItemFact, snapshot: Snapshot) -> int | None:
@@ -142,6 +189,10 @@ def _documents(database: Database, snapshot: Snapshot, items: Sequence[ItemFact]
         }
         for item in items
     ]
+
+
+def _change(revision: Revision) -> Document:
+    return {"revision": revision.id, "on": revision.at.date().isoformat(), "kind": revision.kind, "reason": revision.reason}
 
 
 def _price(price: Price) -> Document:

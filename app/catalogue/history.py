@@ -1,6 +1,7 @@
 """What the database held at a revision: items, price observations and exchange rates, as facts in the order of recording."""
 
 from collections.abc import Sequence
+from datetime import date
 
 from sqlalchemy import and_, exists, func, select
 from sqlalchemy.orm import Session
@@ -17,6 +18,12 @@ MOST_NAMED = 1_000
 def current_revision(session: Session) -> int:
     """The number of the newest revision, 0 before the first."""
     return session.scalar(select(func.max(Revision.id))) or 0
+
+
+def revision_day(session: Session, revision: int) -> date | None:
+    """The day on which a revision was recorded, None where there is no such revision."""
+    recorded = session.get(Revision, revision)
+    return recorded.at.date() if recorded else None
 
 
 def items_at(session: Session, revision: int, kind: PartKind | None = None) -> list[ItemFact]:
@@ -38,6 +45,18 @@ def items_at(session: Session, revision: int, kind: PartKind | None = None) -> l
     if kind is not None:
         query = query.where(Item.kind == kind)
     return [item_fact(item.slug, item.kind, version) for item, version in session.execute(query)]
+
+
+def changes_of(session: Session, revision: int, slug: str) -> list[Revision]:
+    """Every revision up to `revision` that recorded a specification of the item, the first one first."""
+    query = (
+        select(Revision)
+        .join(ItemVersion, ItemVersion.revision_id == Revision.id)
+        .join(Item, Item.id == ItemVersion.item_id)
+        .where(Item.slug == slug, Revision.id <= revision)
+        .order_by(Revision.id)
+    )
+    return list(session.scalars(query))
 
 
 def prices_at(session: Session, revision: int, slugs: Sequence[str] | None = None) -> list[PriceFact]:

@@ -100,8 +100,29 @@ def seen(days_ago: int, price: int) -> Sighting:
 def test_a_price_line_stops_where_no_price_was_seen_for_long() -> None:
     history = price_history([seen(300, 100), seen(290, 120), seen(100, 150), seen(10, 140)], TODAY)
     assert history is not None
-    assert len(history.stretches) == 3
+    assert [len(line.stretches) for line in history.lines] == [3]
     assert [days for _, days in history.gaps] == [190, 90]
+
+
+def test_the_time_since_the_last_price_is_a_gap_too() -> None:
+    history = price_history([seen(190, 100)], TODAY)
+    assert history is not None
+    assert [days for _, days in history.gaps] == [190]
+
+
+def test_new_and_used_prices_are_lines_of_their_own() -> None:
+    new, used = seen(20, 150), Sighting(TODAY - timedelta(days=10), 90, "90", "used")
+    history = price_history([new, used], TODAY)
+    assert history is not None
+    assert [(line.name, len(line.dots)) for line in history.lines] == [("", 1), ("used", 1)]
+
+
+def test_a_span_of_time_leaves_out_what_was_seen_before_it() -> None:
+    history = price_history([seen(300, 900), seen(20, 150)], TODAY, since=TODAY - timedelta(days=90))
+    assert history is not None
+    assert sum(len(line.dots) for line in history.lines) == 1
+    assert history.day_ticks[0].day == TODAY - timedelta(days=90)
+    assert price_history([seen(300, 900)], TODAY, since=TODAY - timedelta(days=90)) is None
 
 
 def test_a_price_never_drawn_is_no_drawing() -> None:

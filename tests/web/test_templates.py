@@ -20,6 +20,8 @@ PAGES = (
     "/models",
     "/catalogue/gpus",
     "/catalogue/cloud",
+    "/catalogue/rates",
+    "/catalogue/gpus?size=x&currency=JPY",
     "/catalogue/item/rtx-3090",
     "/compare",
     "/method",

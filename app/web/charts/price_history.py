@@ -1,4 +1,4 @@
-"""A part's price over time: a step line that stops where no price was seen for a while."""
+"""A part's price over time: for each condition a step line that stops where no price was seen for a while."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -18,6 +18,7 @@ class Sighting:
     on: date
     price: int
     title: str
+    series: str = ""  # prices that make one line: those of one condition
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,6 +28,15 @@ class Dot:
     x: float
     y: float
     title: str
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """The prices of one condition: paths of the unbroken stretches (for a box of 100 x 100), and the sightings themselves."""
+
+    name: str
+    stretches: tuple[str, ...]
+    dots: tuple[Dot, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,31 +50,34 @@ class DateTick:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PriceHistory:
-    """Geometry of the drawing: paths of the unbroken stretches (for a box of 100 x 100), and the sightings themselves."""
+    """Geometry of the drawing."""
 
-    stretches: tuple[str, ...]
-    dots: tuple[Dot, ...]
+    lines: tuple[Line, ...]
     price_ticks: tuple[Tick, ...]
     day_ticks: tuple[DateTick, ...]
-    gaps: tuple[tuple[float, int], ...]  # middle in per cent, days without a price
+    gaps: tuple[tuple[float, int], ...]  # middle in per cent, days in which no price was seen
 
 
-def price_history(sightings: Sequence[Sighting], today: date) -> PriceHistory | None:
-    """The drawing up to today, None where nothing was seen."""
-    if not sightings:
+def price_history(sightings: Sequence[Sighting], today: date, since: date | None = None) -> PriceHistory | None:
+    """The drawing from `since` (or the first sighting) up to today, None where nothing was seen then."""
+    ordered = sorted((one for one in sightings if since is None or one.on >= since), key=lambda one: one.on)
+    if not ordered:
         return None
-    ordered = sorted(sightings, key=lambda one: one.on)
-    first = min(ordered[0].on, today - timedelta(days=1))
+    first, last = since or min(ordered[0].on, today - timedelta(days=1)), max(today, ordered[-1].on)
     prices = scale_for([0.0, *(one.price for one in ordered)])
-    days = Scale(first.toordinal(), max(today, ordered[-1].on).toordinal())
-    dots = tuple(Dot(days.percent(one.on.toordinal()), _from_top(prices, one.price), one.title) for one in ordered)
+    days = Scale(first.toordinal(), last.toordinal())
+    names = sorted({one.series for one in ordered})
     return PriceHistory(
-        stretches=tuple(_path(stretch, days, prices, today) for stretch in _unbroken(ordered)),
-        dots=dots,
+        lines=tuple(_line(name, [one for one in ordered if one.series == name], days, prices, today) for name in names),
         price_ticks=tuple(Tick(round(100 - tick.percent, 3), tick.value) for tick in prices.ticks()),
-        day_ticks=_day_ticks(first, max(today, ordered[-1].on), days),
-        gaps=tuple(_gaps(ordered, days)),
+        day_ticks=_day_ticks(first, last, days),
+        gaps=tuple(_gaps([first, *(one.on for one in ordered), last] if since else [*(one.on for one in ordered), last], days)),
     )
+
+
+def _line(name: str, ordered: Sequence[Sighting], days: Scale, prices: Scale, today: date) -> Line:
+    dots = tuple(Dot(days.percent(one.on.toordinal()), _from_top(prices, one.price), one.title) for one in ordered)
+    return Line(name, tuple(_path(stretch, days, prices, today) for stretch in _unbroken(ordered)), dots)
 
 
 def _from_top(prices: Scale, price: float) -> float:
@@ -90,9 +103,9 @@ def _path(stretch: Sequence[Sighting], days: Scale, prices: Scale, today: date) 
     return f"{path}H{days.percent(until.toordinal())}"
 
 
-def _gaps(ordered: Sequence[Sighting], days: Scale) -> list[tuple[float, int]]:
-    pairs = pairwise(ordered)
-    long = [(earlier.on, later.on) for earlier, later in pairs if later.on - earlier.on > GAP]
+def _gaps(seen: Sequence[date], days: Scale) -> list[tuple[float, int]]:
+    """Spans without a price, the one up to today among them."""
+    long = [(earlier, later) for earlier, later in pairwise(seen) if later - earlier > GAP]
     return [(days.percent((start.toordinal() + end.toordinal()) / 2), (end - start).days) for start, end in long]
 
 

@@ -1,85 +1,56 @@
-"""The catalogue's pages: lists with the columns of each kind, and one item with its figures, prices and history."""
+"""A list of the catalogue: its filters, its columns, its rows, and the addresses of the same list in other forms."""
 
-from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
-from decimal import Decimal
-from typing import Any
+from urllib.parse import urlencode
 
-from app.catalogue.prices import COUNTING
-from app.money import Money
-from app.web.charts.price_history import PriceHistory, Sighting, price_history
-from app.web.contexts.findings import sentence
-from app.web.contexts.machine import age_of
-from app.web.contexts.runs import RunView
-from app.web.contexts.values import Document, money_of
+from app.catalogue.assemble import Snapshot
+from app.catalogue.browse import KINDS, MEASURES, Filters, Page, values_of
+from app.catalogue.facts import Status
+from app.errors import FieldError
+from app.hardware import Condition
+from app.web.contexts.currency import Exchange, currencies
+from app.web.contexts.prices import PriceView, price_view
+from app.web.contexts.specification import label, number_in, shown
+from app.web.contexts.values import Document
 from app.web.formats import day
 
 KIND_NAMES = {"gpus": "GPUs", "ram": "RAM", "storage": "Storage", "platforms": "Platforms", "cloud": "Cloud"}
-
-# Specification fields as they are shown: label and unit. What has no entry is shown by its own name.
-FIGURES: Mapping[str, tuple[str, str]] = {
-    "memory_gb": ("Memory", "GB"),
-    "memory_type": ("Memory type", ""),
-    "visible_mib": ("Visible to programs", "MiB"),
-    "visible_source": ("Visible memory known from", ""),
-    "bandwidth_gb_s": ("Bandwidth", "GB/s"),
-    "fp32_tflops": ("FP32", "TFLOP/s"),
-    "fp16_tflops": ("FP16, dense, FP32 accumulate", "TFLOP/s"),
-    "bf16_tflops": ("BF16, dense, FP32 accumulate", "TFLOP/s"),
-    "fp8_tflops": ("FP8, dense", "TFLOP/s"),
-    "int8_tops": ("INT8, dense", "TOP/s"),
-    "rate_basis": ("Rates known from", ""),
-    "power_w": ("Power", "W"),
-    "pcie_gen": ("PCIe generation", ""),
-    "pcie_lanes": ("PCIe lanes", ""),
-    "link_gb_s": ("Link between cards", "GB/s"),
-    "speed_mt_s": ("Speed", "MT/s"),
-    "module_gb": ("Module", "GB"),
-    "capacity_gb": ("Capacity", "GB"),
-    "read_mb_s": ("Reads", "MB/s"),
-    "write_mb_s": ("Writes", "MB/s"),
-    "read_iops": ("Random reads", "IOPS"),
-    "endurance_tbw": ("Endurance", "TBW"),
-    "rotation_rpm": ("Rotation", "rpm"),
-    "max_memory_gb": ("Most memory", "GB"),
-    "psu_w": ("Power supply", "W"),
-    "included_ram_gb": ("RAM included", "GB"),
-    "included_ssd_gb": ("SSD included", "GB"),
-    "ram_gb": ("RAM", "GB"),
-    "vcpus": ("Virtual processors", ""),
-    "gpu": ("GPU", ""),
-    "cpu": ("Processor", ""),
-    "platform_class": ("Class", ""),
-    "ecc": ("ECC", ""),
-}
 COLUMNS: Mapping[str, tuple[str, ...]] = {
     "gpus": ("memory_gb", "bandwidth_gb_s", "bf16_tflops", "power_w"),
-    "ram": ("memory_type", "modules", "module_gb", "speed_mt_s"),
+    "ram": ("memory_type", "total_gb", "modules", "speed_mt_s"),
     "storage": ("medium", "capacity_gb", "interface", "read_mb_s"),
     "platforms": ("cpu", "gpu_slots", "max_memory_gb", "psu_w"),
-    "cloud": ("gpu", "gpu_quantity", "vcpus", "ram_gb", "provisioning"),
+    "cloud": ("provider", "gpu_quantity", "vcpus", "ram_gb", "provisioning"),
 }
-SHORT_LABELS = {"bf16_tflops": "BF16 dense", "gpu_quantity": "GPUs", "module_gb": "Each"}
-UNKNOWN = "\N{EN DASH}"
-ABOUT_FIGURES = ("visible_source", "rate_basis")  # where figures come from: sentences, not figures
-UNKNOWN_AS_ZERO = frozenset({"power_w", "psu_w", "slots", "pcie_lanes", "rotation_rpm", "link_gb_s"})
-PER_UNIT = (("memory_gb", "per GB"), ("bandwidth_gb_s", "per GB/s"), ("bf16_tflops", "per dense BF16 TFLOP/s"), ("capacity_gb", "per GB"))
+CHOICES: Mapping[str, tuple[str, ...]] = {
+    "gpus": ("vendor", "segment"),
+    "ram": ("vendor", "memory_type", "form"),
+    "storage": ("vendor", "medium", "interface"),
+    "platforms": ("vendor", "platform_class"),
+    "cloud": ("provider", "gpu"),
+}
+"""Texts of each kind that a reader chooses from a list."""
+
+SIZES: Mapping[str, str] = {kind: MEASURES.get(part, "max_memory_gb") for kind, part in KINDS.items()}
+"""The number of each kind that a reader gives a lower bound for."""
+
+CHOICE_LABELS = {"platform_class": "Class", "memory_type": "Type", "gpu": "GPU"}
+SHORT_LABELS = {"bf16_tflops": "BF16 dense", "gpu_quantity": "GPUs", "max_memory_gb": "Most memory", "total_gb": "In all"}
+TEXT_COLUMNS = frozenset({"memory_type", "medium", "interface", "cpu", "provider", "provisioning"})
+STATUSES: Mapping[Status, str] = {"active": "On sale", "announced": "Announced", "market": "Market indices", "retired": "Withdrawn"}
+CONDITIONS: tuple[Condition, ...] = ("new", "used", "refurbished")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class PriceView:
-    """A price with its day, age and source."""
+class Choice:
+    """A list that a reader chooses from: the field's name, its label, the values and the chosen one."""
 
-    text: str
-    condition: str
-    kind: str
-    observed_on: str
-    age: str
-    age_days: int
-    source: str
-    url: str
+    name: str
+    label: str
+    options: tuple[tuple[str, str], ...]
+    chosen: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -88,19 +59,60 @@ class RowView:
 
     id: str
     name: str
-    vendor: str
     cells: tuple[str, ...]
     prices: tuple[PriceView, ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Heading:
-    """A column that can be sorted by."""
+    """A column, and the address that sorts by it."""
 
     label: str
     href: str
     sorted: str  # ascending, descending or none
     numeric: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Removal:
+    """A filter that is set, and the address of the list without it."""
+
+    label: str
+    href: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Asked:
+    """What the address of a list says: the catalogue's filters, the texts as typed, and the currency."""
+
+    kind: str
+    filters: Filters
+    size: str  # the lower bound of the kind's measure, as typed
+    most: str  # the highest price, as typed
+    currency: str
+
+    def pairs(self) -> dict[str, str]:
+        """The address, without what is as it is anyway."""
+        filters = self.filters
+        texts = {
+            "q": filters.q,
+            "vendor": filters.vendor,
+            **filters.chosen,
+            "size": self.size,
+            "most": self.most,
+            "condition": filters.condition or "",
+            "status": "" if filters.status == "active" else filters.status,
+            "priced": "true" if filters.priced else "",
+            "currency": self.currency,
+            "sort": "" if filters.sort == "name" else filters.sort,
+        }
+        return {name: text for name, text in texts.items() if text}
+
+    def address(self, *, form: str = "", without: str = "", **changes: str | int) -> str:
+        """The address of this list, in another form ("csv"), without one filter, or with other values."""
+        pairs = {name: text for name, text in {**self.pairs(), **changes}.items() if name != without and text not in ("", 1)}
+        path = f"/catalogue/{self.kind}{f'.{form}' if form else ''}"
+        return f"{path}?{urlencode(pairs)}" if pairs else path
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -110,152 +122,111 @@ class CatalogueList:
     kind: str
     title: str
     kinds: tuple[tuple[str, str], ...]
+    asked: Asked
+    choices: tuple[Choice, ...]
+    size_label: str
     headings: tuple[Heading, ...]
     rows: tuple[RowView, ...]
+    removals: tuple[Removal, ...]
     total: int
     page: int
     pages: int
-    q: str
-    vendor: str
-    priced: bool
-    sort: str
     previous_href: str
     next_href: str
+    csv_href: str
+    json_href: str
+    rate_note: str
     revision: int
+    updated: str
+    problems: tuple[FieldError, ...]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class FigureRow:
-    """One figure of a specification."""
-
-    label: str
-    text: str
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class CatalogueItem:
-    """Context of pages/catalogue/item.html."""
-
-    id: str
-    kind: str
-    kind_name: str
-    name: str
-    vendor: str
-    status: str
-    per_unit: tuple[str, ...]
-    figures: tuple[FigureRow, ...]
-    source: str
-    as_of: str
-    confidence: str
-    notes: str
-    prices: tuple[PriceView, ...]
-    chart: PriceHistory | None
-    chart_currency: str
-    observations: tuple[PriceView, ...]
-    runs: tuple[RunView, ...]
-    revision: int
+def catalogue_list(
+    asked: Asked, found: Page, exchange: Exchange, today: date, *, problems: Sequence[FieldError] = (), updated: date | None = None
+) -> CatalogueList:
+    """The list of what was found; `problems` are filters that could not be read, `updated` the day of the catalogue's last change."""
+    snapshot, kind = exchange.snapshot, asked.kind
+    return CatalogueList(
+        kind=kind,
+        title=KIND_NAMES[kind],
+        kinds=tuple(KIND_NAMES.items()),
+        asked=asked,
+        choices=tuple(_choices(asked, snapshot)),
+        size_label=f"{label(SIZES[kind])}, at least",
+        headings=tuple(_heading(column, asked) for column in ("name", *COLUMNS[kind], "price")),
+        rows=tuple(_row(item, kind, exchange, today) for item in found.items),
+        removals=tuple(_removals(asked)),
+        total=found.total,
+        page=found.page,
+        pages=found.pages,
+        previous_href=asked.address(page=found.page - 1) if found.page > 1 else "",
+        next_href=asked.address(page=found.page + 1) if found.page < found.pages else "",
+        csv_href=asked.address(form="csv"),
+        json_href=asked.address(form="json"),
+        rate_note=exchange.note(),
+        revision=snapshot.catalogue.revision,
+        updated=day(updated) if updated else "",
+        problems=tuple(problems),
+    )
 
 
-def row_view(item: Document, kind: str, today: date) -> RowView:
-    """One item as a row with the columns of its kind."""
+def _choices(asked: Asked, snapshot: Snapshot) -> list[Choice]:
+    filters = asked.filters
+    of_kind = [_texts(name, asked, snapshot) for name in CHOICES[asked.kind]]
+    conditions = tuple((name, name.capitalize()) for name in CONDITIONS)
+    return [
+        *of_kind,
+        Choice(name="condition", label="Condition", options=(("", "Any"), *conditions), chosen=filters.condition or ""),
+        Choice(name="status", label="Status", options=tuple(STATUSES.items()), chosen=filters.status),
+        Choice(name="currency", label="Currency", options=_currencies(snapshot), chosen=asked.currency),
+    ]
+
+
+def _texts(name: str, asked: Asked, snapshot: Snapshot) -> Choice:
+    values = values_of(snapshot, asked.kind, name)
+    chosen = asked.filters.vendor if name == "vendor" else asked.filters.chosen.get(name, "")
+    options = (("", "Any"), *((value, value) for value in values))
+    return Choice(name=name, label=CHOICE_LABELS.get(name, label(name)), options=options, chosen=chosen)
+
+
+def _currencies(snapshot: Snapshot) -> tuple[tuple[str, str], ...]:
+    return (("", "As seen"), *((code, code) for code in currencies(snapshot)))
+
+
+def _heading(column: str, asked: Asked) -> Heading:
+    order = asked.filters.sort
+    current = order.removeprefix("-") == column
+    downwards = current and order.startswith("-")
+    sortable = column not in TEXT_COLUMNS
+    return Heading(
+        label="Name" if column == "name" else "Price" if column == "price" else SHORT_LABELS.get(column, label(column)),
+        href=asked.address(sort=column if downwards or not current else f"-{column}") if sortable else "",
+        sorted="none" if not current else "descending" if downwards else "ascending",
+        numeric=sortable and column != "name",
+    )
+
+
+def _row(item: Document, kind: str, exchange: Exchange, today: date) -> RowView:
+    spec = item["spec"]
     return RowView(
         id=item["id"],
         name=item["name"],
-        vendor=item["vendor"],
-        cells=tuple(shown(key, item["spec"].get(key)) for key in COLUMNS[kind]),
-        prices=tuple(price_view(price, today) for price in item["prices"]),
+        cells=tuple(shown(key, number_in(spec, key) if key == "total_gb" else spec.get(key)) for key in COLUMNS[kind]),
+        prices=tuple(_with_first_measure(price_view(price, spec, exchange, today)) for price in item["prices"]),
     )
 
 
-def item_view(item: Document, kind: str, revision: int, today: date, runs: tuple[RunView, ...] = ()) -> CatalogueItem:
-    """One item as a page; `runs` are ready-made jobs tried on it, for a GPU."""
-    currency, sightings = _sightings(item["observations"])
-    observations = sorted(item["observations"], key=lambda seen: str(seen["observed_on"]), reverse=True)
-    return CatalogueItem(
-        id=item["id"],
-        kind=kind,
-        kind_name=KIND_NAMES[kind],
-        name=item["name"],
-        vendor=item["vendor"],
-        status=item["status"],
-        per_unit=tuple(_per_unit(item)),
-        figures=tuple(FigureRow(label=label(key), text=shown(key, value)) for key, value in _known(item["spec"])),
-        source=item["source"],
-        as_of=item["as_of"],
-        confidence=item["confidence"],
-        notes=" ".join(sentence(text) for text in (*_origins(item["spec"]), item["notes"]) if text),
-        prices=tuple(price_view(price, today) for price in item["prices"]),
-        chart=price_history(sightings, today),
-        chart_currency=currency,
-        observations=tuple(price_view(price, today) for price in observations),
-        runs=runs,
-        revision=revision,
-    )
+def _with_first_measure(price: PriceView) -> PriceView:
+    """A list has room for one figure beside the price."""
+    return replace(price, per_unit=price.per_unit[:1])
 
 
-def price_view(price: Document, today: date) -> PriceView:
-    """A price document as it is shown."""
-    seen = date.fromisoformat(price["observed_on"])
-    days = (today - seen).days
-    return PriceView(
-        text=str(money_of(price["price"])),
-        condition=price["condition"],
-        kind=price["kind"],
-        observed_on=price["observed_on"],
-        age=age_of(days),
-        age_days=days,
-        source=price["source"],
-        url=price["url"],
-    )
+def _removals(asked: Asked) -> list[Removal]:
+    named = {**asked.pairs(), "status": STATUSES[asked.filters.status]} if asked.filters.status != "active" else asked.pairs()
+    filters = [(name, text) for name, text in named.items() if name not in ("sort", "currency")]
+    return [Removal(label=f"{_filter_label(name, asked.kind)}: {text}", href=asked.address(without=name)) for name, text in filters]
 
 
-def label(key: str) -> str:
-    """What a figure is called."""
-    return FIGURES[key][0] if key in FIGURES else key.replace("_", " ").capitalize()
-
-
-def shown(key: str, value: Any) -> str:
-    """A figure with its unit; a dash where it is not known."""
-    if value is None or value == "" or (value == 0 and key in UNKNOWN_AS_ZERO):
-        return UNKNOWN
-    if isinstance(value, bool):
-        return "yes" if value else "no"
-    unit = FIGURES.get(key, ("", ""))[1]
-    text = f"{value:,.6g}" if isinstance(value, int | float) and key not in {"pcie_gen", "launched"} else str(value)
-    return f"{text} {unit}".strip()
-
-
-def _origins(spec: Document) -> list[str]:
-    return [f"{label(key)}: {spec[key]}" for key in ABOUT_FIGURES if spec.get(key)]
-
-
-def _known(spec: Document) -> list[tuple[str, Any]]:
-    return [(key, value) for key, value in spec.items() if key not in ABOUT_FIGURES and shown(key, value) != UNKNOWN]
-
-
-def _per_unit(item: Document) -> list[str]:
-    if not item["prices"]:
-        return []
-    price = money_of(item["prices"][0]["price"])
-    found = [(item["spec"].get(key), words) for key, words in PER_UNIT]
-    return [f"{_divided(price, value)} {words}" for value, words in found if value]
-
-
-def _divided(price: Money, by: float) -> Money:
-    return Money.of(price.amount / Decimal(str(by)), price.currency)
-
-
-def _sightings(observations: Sequence[Document]) -> tuple[str, list[Sighting]]:
-    """Prices that a buyer could pay, in the currency that most of them are in: nothing is converted in a drawing."""
-    counting = [seen for seen in observations if seen["kind"] in COUNTING]
-    if not counting:
-        return "", []
-    currency = Counter(seen["price"]["currency"] for seen in counting).most_common(1)[0][0]
-    chosen = [seen for seen in counting if seen["price"]["currency"] == currency]
-    return currency, [_sighting(seen) for seen in chosen]
-
-
-def _sighting(seen: Document) -> Sighting:
-    price = money_of(seen["price"])
-    title = f"{price}, {seen['condition']}, {day(seen['observed_on'])}, {seen['kind']}"
-    return Sighting(date.fromisoformat(seen["observed_on"]), price.minor, title)
+def _filter_label(name: str, kind: str) -> str:
+    labels = {"q": "Name", "size": f"{label(SIZES[kind])} at least", "most": "Price at most", "priced": "With a price"}
+    return labels.get(name) or CHOICE_LABELS.get(name, label(name))

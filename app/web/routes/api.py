@@ -1,12 +1,12 @@
 """The JSON API."""
 
-import hashlib
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Path, Query, Request
 from fastapi.responses import JSONResponse, Response
 
 from app.architectures import library
+from app.catalogue.assemble import Snapshot
 from app.catalogue.browse import find_items
 from app.errors import InvalidInput
 from app.estimation.capacity import capacity as capacity_of
@@ -23,9 +23,10 @@ from app.web.api.schemas import (
     SharedAnswer,
     WhyNotAnswer,
 )  # fmt: skip
+from app.web.conditional import A_MINUTE, unless_known
 from app.web.requests import JsonDocument
 from app.web.results import result_document, share
-from app.web.site import SiteOf
+from app.web.site import Site, SiteOf
 from app.web.why_not import why_not_document
 from app.workloads import parse_capacity_request, parse_request
 
@@ -91,12 +92,13 @@ def shared_result(result_id: Annotated[str, Path(max_length=200)], site: SiteOf)
 def catalogue(request: Request, kind: KindName, asked: Annotated[CatalogueQuery, Query()], site: SiteOf) -> Response:
     """Items of one kind with their current prices and every observation, filtered and paged."""
     snapshot = site.catalogue.snapshot()
-    tag = _tag(snapshot.catalogue.revision, str(request.url.query), kind)
-    if request.headers.get("If-None-Match") == tag:
-        return Response(status_code=304, headers={"ETag": tag})
+    return unless_known(request, lambda: _page(kind, asked, snapshot, site), snapshot.catalogue.revision, keep=A_MINUTE)
+
+
+def _page(kind: str, asked: CatalogueQuery, snapshot: Snapshot, site: Site) -> Response:
     found = find_items(site.database, snapshot, kind, asked.filters())
     body = {"kind": kind, "revision": snapshot.catalogue.revision, "total": found.total, "page": found.page, "pages": found.pages}
-    return JSONResponse({**body, "items": list(found.items)}, headers={"ETag": tag, "Cache-Control": "public, max-age=60"})
+    return JSONResponse({**body, "items": list(found.items)})
 
 
 @router.get("/models", responses={200: {"model": ModelsAnswer}, **problems(422)})
@@ -108,7 +110,3 @@ def models(q: Annotated[str, Query(max_length=200)] = "") -> JSONResponse:
 
 def _model(entry: library.ModelEntry) -> dict[str, Any]:
     return {"id": entry.id, "name": entry.name, "family": entry.family, "parameters": entry.parameters}
-
-
-def _tag(revision: int, query: str, kind: str) -> str:
-    return f'"{revision}-{hashlib.sha256(f"{kind}?{query}".encode()).hexdigest()[:16]}"'

@@ -1,40 +1,28 @@
-"""The catalogue for readers: lists by kind, and one page for each item."""
+"""The catalogue for readers: lists by kind, one page for each item, exchange rates; each of them also as CSV and JSON."""
 
-from typing import Annotated
-from urllib.parse import urlencode
+from collections.abc import Callable
+from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, Query, Request
 from fastapi.responses import RedirectResponse, Response
-from pydantic import BaseModel, ConfigDict, Field
 
 from app import clock
-from app.catalogue.browse import KINDS, Filters, find_items, item_document
-from app.web.contexts.catalogue import COLUMNS, KIND_NAMES, SHORT_LABELS, CatalogueList, Heading, item_view, label, row_view
-from app.web.contexts.runs import jobs_on
-from app.web.render import page
-from app.web.site import SiteOf
+from app.catalogue.browse import KINDS, item_document
+from app.web.catalogue_downloads import LIST_COLUMNS, OBSERVATION_COLUMNS, RATE_COLUMNS, item_rows, list_rows, rate_rows
+from app.web.catalogue_lists import ListQuery, every_item, listed
+from app.web.conditional import A_MINUTE, unless_known
+from app.web.contexts.catalogue_item import catalogue_item
+from app.web.contexts.currency import RatesPage, exchange_in, rate_views
+from app.web.downloads import csv_download, json_download
+from app.web.render import page, shell_of
+from app.web.site import Site, SiteOf
 
 router = APIRouter(include_in_schema=False, prefix="/catalogue")
 _KIND_OF = {kind: name for name, kind in KINDS.items()}
-_TEXT_COLUMNS = frozenset({"memory_type", "medium", "interface", "cpu", "gpu", "provisioning"})
 
-Text = Annotated[str, Field(max_length=80)]
-
-
-class ListQuery(BaseModel):
-    """What the address of a list may say."""
-
-    model_config = ConfigDict(extra="forbid")
-
-    q: Text = ""
-    vendor: Text = ""
-    priced: bool = False
-    sort: Text = "name"
-    page: Annotated[int, Field(ge=1, le=10_000)] = 1
-
-    def filters(self) -> Filters:
-        """The same for the catalogue."""
-        return Filters(q=self.q, vendor=self.vendor, priced=self.priced, sort=self.sort, page=self.page)
+Asked = Annotated[ListQuery, Query()]
+Code = Annotated[str, Query(max_length=12)]
+Span = Annotated[Literal["", "90", "365"], Query(alias="range")]
 
 
 @router.get("")
@@ -43,59 +31,84 @@ def first_kind() -> Response:
     return RedirectResponse("/catalogue/gpus", status_code=307)
 
 
-@router.get("/item/{item_id}")
-def one_item(request: Request, item_id: str, site: SiteOf) -> Response:
-    """One item: specification, prices, history."""
+@router.get("/rates")
+def rates(request: Request, site: SiteOf) -> Response:
+    """The newest exchange rate of every currency."""
     snapshot = site.catalogue.snapshot()
-    item = item_document(site.database, snapshot, item_id)
-    gpu = snapshot.catalogue.gpus.get(item_id)
-    runs = jobs_on(gpu) if gpu else ()
-    view = item_view(item, _KIND_OF[item["kind"]], snapshot.catalogue.revision, clock.today(), runs)
-    return page(request, "pages/catalogue/item.html", view)
+    view = RatesPage(rates=rate_views(snapshot, clock.today()), revision=snapshot.catalogue.revision)
+    return _kept(request, site, lambda: page(request, "pages/catalogue/rates.html", view))
+
+
+@router.get("/rates.csv")
+def rates_as_csv(request: Request, site: SiteOf) -> Response:
+    """The same as CSV."""
+    return _file(request, site, lambda: csv_download(rate_rows(site.catalogue.snapshot()), RATE_COLUMNS, "exchange-rates"))
+
+
+@router.get("/rates.json")
+def rates_as_json(request: Request, site: SiteOf) -> Response:
+    """The same as JSON."""
+    return _file(request, site, lambda: json_download({"rates": rate_rows(site.catalogue.snapshot())}))
+
+
+@router.get("/item/{item_id}.csv")
+def item_as_csv(request: Request, item_id: str, site: SiteOf) -> Response:
+    """Every price of an item that was ever seen."""
+    item = _document(item_id, site)
+    return _file(request, site, lambda: csv_download(item_rows(item), OBSERVATION_COLUMNS, item_id))
+
+
+@router.get("/item/{item_id}.json")
+def item_as_json(request: Request, item_id: str, site: SiteOf) -> Response:
+    """The whole item: specification, current prices, every observation, every change."""
+    item = _document(item_id, site)
+    return _file(request, site, lambda: json_download(item))
+
+
+@router.get("/item/{item_id}")
+def one_item(request: Request, item_id: str, site: SiteOf, currency: Code = "", span: Span = "") -> Response:
+    """One item: specification, prices, history."""
+    item = _document(item_id, site)
+    exchange = exchange_in(site.catalogue.snapshot(), currency)
+
+    def make() -> Response:
+        view = catalogue_item(item, _KIND_OF[item["kind"]], exchange, clock.today(), span)
+        return page(request, "pages/catalogue/item.html", view)
+
+    return _kept(request, site, make)
+
+
+@router.get("/{kind}.csv")
+def list_as_csv(request: Request, kind: str, asked: Asked, site: SiteOf) -> Response:
+    """Every item of the filtered list with its current prices, a row for each."""
+    found, exchange = every_item(kind, asked, site)
+    return _file(request, site, lambda: csv_download(list_rows(found, exchange, clock.today()), LIST_COLUMNS[kind], kind))
+
+
+@router.get("/{kind}.json")
+def list_as_json(request: Request, kind: str, asked: Asked, site: SiteOf) -> Response:
+    """Every item of the filtered list with its current prices and all observations."""
+    found, exchange = every_item(kind, asked, site)
+    document = {"kind": kind, "revision": exchange.snapshot.catalogue.revision, "total": len(found), "items": found}
+    return _file(request, site, lambda: json_download(document))
 
 
 @router.get("/{kind}")
-def items_of_a_kind(request: Request, kind: str, asked: Annotated[ListQuery, Query()], site: SiteOf) -> Response:
+def items_of_a_kind(request: Request, kind: str, asked: Asked, site: SiteOf) -> Response:
     """The items of one kind, filtered and sorted by the address."""
-    return page(request, "pages/catalogue/list.html", _listed(kind, asked.filters(), site))
+    view = listed(kind, asked, site)
+    status = 422 if view.problems else 200
+    return _kept(request, site, lambda: page(request, "pages/catalogue/list.html", view, status=status))
 
 
-def _listed(kind: str, filters: Filters, site: SiteOf) -> CatalogueList:
-    snapshot = site.catalogue.snapshot()
-    found = find_items(site.database, snapshot, kind, filters)
-    today = clock.today()
-    return CatalogueList(
-        kind=kind,
-        title=KIND_NAMES[kind],
-        kinds=tuple(KIND_NAMES.items()),
-        headings=tuple(_heading(column, filters) for column in ("name", *COLUMNS[kind], "price")),
-        rows=tuple(row_view(item, kind, today) for item in found.items),
-        total=found.total,
-        page=found.page,
-        pages=found.pages,
-        q=filters.q,
-        vendor=filters.vendor,
-        priced=filters.priced,
-        sort=filters.sort,
-        previous_href=_address(filters, page=found.page - 1) if found.page > 1 else "",
-        next_href=_address(filters, page=found.page + 1) if found.page < found.pages else "",
-        revision=snapshot.catalogue.revision,
-    )
+def _document(item_id: str, site: Site) -> dict[str, Any]:
+    return item_document(site.database, site.catalogue.snapshot(), item_id)
 
 
-def _heading(column: str, filters: Filters) -> Heading:
-    current = filters.sort.removeprefix("-") == column
-    downwards = current and filters.sort.startswith("-")
-    sortable = column not in _TEXT_COLUMNS
-    return Heading(
-        label="Name" if column == "name" else "Price" if column == "price" else SHORT_LABELS.get(column, label(column)),
-        href=_address(filters, sort=column if downwards or not current else f"-{column}") if sortable else "",
-        sorted="none" if not current else "descending" if downwards else "ascending",
-        numeric=sortable and column != "name",
-    )
+def _kept(request: Request, site: Site, make: Callable[[], Response]) -> Response:
+    """A page that depends on its address, the catalogue, the day (prices age) and the reader's theme."""
+    return unless_known(request, make, site.catalogue.current().revision, clock.today(), shell_of(request).theme)
 
 
-def _address(filters: Filters, *, sort: str = "", page: int = 1) -> str:
-    chosen = {"q": filters.q, "vendor": filters.vendor, "priced": "true" if filters.priced else "", "sort": sort or filters.sort}
-    pairs = {name: text for name, text in chosen.items() if text and (name, text) != ("sort", "name")}
-    return "?" + urlencode({**pairs, **({"page": page} if page > 1 else {})})
+def _file(request: Request, site: Site, make: Callable[[], Response]) -> Response:
+    return unless_known(request, make, site.catalogue.current().revision, clock.today(), keep=A_MINUTE)
