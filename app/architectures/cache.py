@@ -28,6 +28,17 @@ class CacheLayer:
         return min(length, self.window) if self.window else length
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DecoderCache:
+    """What the decoder of an encoder-decoder caches: keys and values of `width` elements a position in every layer, of its own text (at
+    most `positions`; None: unbounded) and of all that the encoder read."""
+
+    layers: int
+    width: int
+    encoder_positions: int
+    positions: int | None = None
+
+
 class KvCache:
     """Keys and values of `length` earlier positions for each layer; grows by concatenation, layer by layer.
 

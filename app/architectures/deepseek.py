@@ -147,3 +147,7 @@ class Deepseek(MixtureDecoder):
     def cache_layers(self) -> tuple[CacheLayer, ...]:
         """The compressed vector and the turned key part, for every layer."""
         return (CacheLayer(1, self.latent.key_rank, self.latent.rotary_size),) * self.spec.layers
+
+    def expanded_cache_layers(self) -> tuple[CacheLayer, ...]:
+        """Keys and values of all heads, as runtimes without latent attention cache them."""
+        return (CacheLayer(self.spec.heads, self.latent.head_size, self.latent.value_size),) * self.spec.layers

@@ -30,6 +30,10 @@ class LanguageModel(Network):
         """What each layer caches, first to last."""
         raise NotImplementedError
 
+    def expanded_cache_layers(self) -> tuple[CacheLayer, ...]:
+        """The same in a runtime that knows no compressed keys."""
+        return self.cache_layers()
+
     def prefilled_cache(self, tape: Tape, batch: int, length: int, dtype: DType) -> KvCache:
         """The cache that an earlier prefill of `length` tokens has left."""
         shapes = self.cache_layers()

@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import ClassVar
 
+from app.architectures.cache import DecoderCache
 from app.tape.dtypes import INT64
 from app.tape.modules import Blocks, Module
 from app.tape.recorder import Category
@@ -72,6 +73,10 @@ class Network(Module):
         """Blocks in that row, 0 where there is none."""
         blocks = self.row_of_blocks()
         return blocks.count if blocks else 0
+
+    def decoder_cache(self, prompt: int) -> DecoderCache | None:  # noqa: ARG002 - only encoder-decoders have one
+        """What the decoder of an encoder-decoder caches after a prompt of so many tokens; None for other networks."""
+        return None
 
     def heads_per_kv(self) -> int:
         """Query heads that share one key head."""

@@ -8,6 +8,7 @@ from typing import ClassVar
 
 from app.architectures.activations import activate
 from app.architectures.attention import IN_OWN_TYPE, Attend, Attended, causal_mask
+from app.architectures.cache import DecoderCache
 from app.architectures.network import Inputs, Network, Options, block_kinds, indices
 from app.tape import operators as op
 from app.tape.modules import Blocks, Embedding, LayerNorm, Linear, Module
@@ -178,3 +179,8 @@ class Bart(Network):
     def widths(self) -> tuple[int, int, int]:
         """Hidden size, feed-forward width and heads of the decoder."""
         return self.spec.decoder.hidden, self.spec.decoder.feed_forward, self.spec.decoder.heads
+
+    def decoder_cache(self, prompt: int) -> DecoderCache:
+        """Keys and values of the decoder's width."""
+        decoder = self.spec.decoder
+        return DecoderCache(layers=decoder.layers, width=decoder.hidden, encoder_positions=prompt, positions=decoder.positions)

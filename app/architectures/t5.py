@@ -5,6 +5,7 @@ from typing import ClassVar
 
 from app.architectures.activations import activate
 from app.architectures.attention import IN_OWN_TYPE, Attend, Attended, causal_mask
+from app.architectures.cache import DecoderCache
 from app.architectures.network import Inputs, Network, Options, block_kinds, indices
 from app.tape import operators as op
 from app.tape.dtypes import INT64
@@ -214,3 +215,7 @@ class T5(Network):
     def widths(self) -> tuple[int, int, int]:
         """Hidden size, feed-forward width and heads."""
         return self.spec.hidden, self.spec.feed_forward, self.spec.heads
+
+    def decoder_cache(self, prompt: int) -> DecoderCache:
+        """Keys and values of all heads."""
+        return DecoderCache(layers=self.spec.decoder_layers, width=self.spec.heads * self.spec.head_size, encoder_positions=prompt)

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 from app.architectures.batch import held, weight_dtype
+from app.architectures.cache import DecoderCache
 from app.architectures.network import Inputs, Network, Options, indices
 from app.architectures.seq2seq import Stack, StackSpec
 from app.tape import operators as op
@@ -86,3 +87,8 @@ class Whisper(Network):
     def widths(self) -> tuple[int, int, int]:
         """Hidden size, feed-forward width and heads of the decoder."""
         return self.spec.decoder.hidden, self.spec.decoder.feed_forward, self.spec.decoder.heads
+
+    def decoder_cache(self, prompt: int) -> DecoderCache:  # noqa: ARG002 - the encoder always reads half a minute of sound
+        """Keys and values of the decoder's width."""
+        decoder, heard = self.spec.decoder, self.spec.encoder.positions
+        return DecoderCache(layers=decoder.layers, width=decoder.hidden, encoder_positions=heard, positions=decoder.positions)

@@ -1,7 +1,7 @@
 """Inference jobs: weights in their format, the cache by layer, and what the runtime needs to compute."""
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import cached_property
 from typing import cast
 
@@ -12,35 +12,28 @@ from app.architectures.language_head import LanguageModel
 from app.architectures.network import Inputs, Options
 from app.estimation import overheads
 from app.estimation.estimate import GpuMemory, Parameters
+from app.estimation.inference_cache import Cache, batch_of, cache_of, generating
 from app.estimation.ledger import Ledger, Term
 from app.estimation.memory_terms import terms_of
 from app.estimation.prepared_network import prepare_network
-from app.estimation.residuals import SIZE_ONLY, Residual, interval
-from app.estimation.runtimes import RESERVED_SHARE, RUNTIMES, TRACED, PassShape, kv_bytes
-from app.estimation.weight_formats import largest_packed_matrix, weight_bytes
+from app.estimation.residuals import SIZE_ONLY, UNMEASURED, Residual, interval
+from app.estimation.runtime_buffers import PassShape
+from app.estimation.runtimes import RESERVED_SHARE, RUNTIMES, kv_bytes
+from app.estimation.weight_formats import bytes_in_ram, largest_packed_matrix, leaves_experts, weight_bytes
 from app.hardware import Gpu
 from app.placement import Finding, Sharding
 from app.tape.dtypes import BF16, FP16, FP32, DType
 from app.tape.recorder import Category, Moment
 from app.tape.tensor import Tape
 from app.tape.trace import Trace, trace_forward
-from app.units import ceil_div, format_binary, round_up
+from app.units import MIB, ceil_div, format_binary
 from app.workloads.fields import invalid_field
 from app.workloads.inference import GpuLayers, InferenceWorkload
 
 COMPUTE_TYPES = {"fp32": FP32, "f32": FP32, "fp16": FP16, "f16": FP16}
 # bitsandbytes 0.41 quantizes from fp16: with bf16 activations a product makes the fp16 matrix and its cast; transformers keeps one type.
 UNPACKED_COPIES = {"pytorch": 2}
-RUNTIME_RESIDUAL = Residual(0.05, 0.08, "measured")  # llama.cpp and vLLM logs, totals
-
-
-@dataclass(frozen=True, slots=True)
-class Cache:
-    """The key-value cache: bytes of all sequences, and of one more token of one sequence."""
-
-    bytes: int
-    per_token: int
-    formula: str
+SMALLEST_ARENA = MIB  # ONNX Runtime's first region
 
 
 class PreparedInference:
@@ -92,6 +85,11 @@ class PreparedInference:
         )  # fmt: skip
         return round(count * self.prepared.scale)
 
+    @cached_property
+    def weights_in_ram(self) -> int:
+        """Bytes of weights that the runtime keeps in system RAM though all layers are on the card."""
+        return round(bytes_in_ram(self.network, self.workload.weight_format, self.workload.runtime) * self.prepared.scale)
+
     @property
     def _packs_heads(self) -> bool:
         """transformers keeps heads in 16 bits; loaders that replace every linear layer do not, and tied heads are embeddings."""
@@ -122,7 +120,7 @@ class PreparedInference:
 
     def left_bytes(self, gpu_share: float) -> int:
         """The same where this share of the layers is on the GPUs."""
-        return round((self.weights + self.cache.bytes) * (1 - gpu_share))
+        return self.weights_in_ram + round((self.weights - self.weights_in_ram + self.cache.bytes) * (1 - gpu_share))
 
     @cached_property
     def draft(self) -> "PreparedInference | None":
@@ -141,13 +139,15 @@ class PreparedInference:
         """The type of activations: 16 bits for every quantized format."""
         return COMPUTE_TYPES.get(self.workload.weight_format, BF16)
 
-    @property
+    @cached_property
     def inputs(self) -> Inputs:
         """Sizes of the pass that decides the need: the prompt in one prefill, or one image batch."""
         workload = self.workload
+        writes = generating(self.network, workload) is not None
         return Inputs(
-            batch=workload.concurrent_sequences if self.language else workload.batch_size,
+            batch=workload.concurrent_sequences if self.language else batch_of(workload) if writes else workload.batch_size,
             sequence=min(workload.prompt_tokens, workload.context_length) if self.language else workload.prompt_tokens,
+            target=1 if writes else None,
             image=workload.image_size,
             frames=workload.frames,
             audio_seconds=workload.audio_seconds,
@@ -158,19 +158,7 @@ class PreparedInference:
     @cached_property
     def cache(self) -> Cache:
         """Keys and values of every layer, windows and padding respected."""
-        if self.language is None:
-            return Cache(0, 0, "no cache")
-        workload = self.workload
-        layers = self.language.cache_layers()
-        context = round_up(workload.context_length, self.runtime.cache_multiple)
-        elements = sum(layer.elements_per_position * layer.positions(context) for layer in layers)
-        total = kv_bytes(elements, workload.kv_cache_format) * workload.concurrent_sequences
-        per_token = kv_bytes(sum(layer.elements_per_position for layer in layers), workload.kv_cache_format)
-        formula = (
-            f"{len(layers)} layers x {workload.concurrent_sequences} sequences x {context:,} positions x "
-            f"{layers[0].heads} heads x ({layers[0].key_size} + {layers[0].value_size}) x {workload.kv_cache_format}"
-        )
-        return Cache(total, per_token, formula)
+        return cache_of(self.network, self.workload, self.runtime)
 
     @cached_property
     def passes(self) -> tuple[Trace, ...]:
@@ -197,14 +185,16 @@ class PreparedInference:
     @cached_property
     def residual(self) -> Residual:
         """Residual of the family on the tape, or of the runtime's own buffers."""
-        if self.prepared.residual is SIZE_ONLY or self.workload.runtime in TRACED:
-            return self.prepared.residual
-        return RUNTIME_RESIDUAL
+        if self.prepared.residual is SIZE_ONLY:
+            return SIZE_ONLY
+        if self.runtime.buffer or self.runtime.arena:
+            return self.runtime.residual
+        return UNMEASURED if generating(self.network, self.workload) else self.prepared.residual
 
     def gpu_memory(self, spread: Sharding, gpu: Gpu | None = None, gpu_share: float | None = None) -> GpuMemory:
         """The ledger of the fullest GPU, with this share of the layers on GPUs; None: as asked for."""
         share = self.gpu_share if gpu_share is None else gpu_share
-        terms = self._traced_terms() if self.workload.runtime in TRACED else self._runtime_terms()
+        terms = self._runtime_terms() if self.runtime.buffer else self._traced_terms()
         shared = [_shared(_on_gpu(term, share), spread, self.network.layer_count()) for term in terms]
         shared += self._draft_terms()
         allocated = sum(term.bytes for term in shared)
@@ -235,7 +225,8 @@ class PreparedInference:
             Category.KV_CACHE: self.cache.formula,
             Category.ACTIVATIONS: self._pass_formula(),
         }
-        return [*terms_of(peak, shares, notes), *self._unpacked_terms()]
+        kept = self._cache_terms() if generating(self.network, self.workload) else []
+        return [*terms_of(peak, shares, notes), *kept, *self._unpacked_terms()]
 
     def _unpacked_terms(self) -> list[Term]:
         """bitsandbytes unpacks a whole matrix for every product with more than one token."""
@@ -259,10 +250,11 @@ class PreparedInference:
 
     def _runtime_terms(self) -> list[Term]:
         runtime = self.runtime
+        buffer = runtime.buffer(self.pass_shape) if runtime.buffer else 0
         return [
-            self._weights_term(self.weights),
+            self._weights_term(self.weights - self.weights_in_ram),
             *self._cache_terms(),
-            _term("compute_buffer", "Compute buffers", runtime.buffer(self.pass_shape), runtime.formula, runtime.source),
+            _term("compute_buffer", "Compute buffers", buffer, runtime.formula, runtime.source),
         ]
 
     def _cache_terms(self) -> list[Term]:
@@ -271,7 +263,8 @@ class PreparedInference:
 
     def _weights_term(self, count: int) -> Term:
         source = "per-tensor rules of the format" if self.file_weights is None else "tensor table of the uploaded file"
-        return _term("weights", f"Weights, {self.workload.weight_format}", count, self.weights_formula(count), source)
+        kept = f"; {format_binary(self.weights_in_ram)} of embeddings in RAM" if self.weights_in_ram else ""
+        return _term("weights", f"Weights, {self.workload.weight_format}", count, self.weights_formula(count) + kept, source)
 
     def weights_formula(self, count: int) -> str:
         """How so many bytes of weights come about."""
@@ -288,7 +281,7 @@ class PreparedInference:
         hidden, feed_forward, heads = self.network.widths()
         return PassShape(
             hidden=hidden, feed_forward=feed_forward, vocabulary=self.network.vocabulary or 0, heads=heads,
-            prompt=self.workload.prompt_tokens, context=self.workload.context_length, sequences=self.workload.concurrent_sequences,
+            prompt=self.workload.prompt_tokens, context=self.workload.context_length, sequences=self.inputs.batch,
             kv_is_16_bit=self.workload.kv_cache_format in ("fp16", "bf16", "fp32"), flash=self.workload.attention != "eager",
         )  # fmt: skip
 
@@ -301,14 +294,35 @@ class PreparedInference:
             context = _term("device_context", "Device context and kernels", count, "context and cuBLAS", "llama.cpp start-up logs")
         return [
             overheads.fragmentation_term(moving, overheads.INFERENCE_FRAGMENTATION),
-            *([overheads.workspace_term(gpu)] if self.workload.runtime in TRACED else []),
+            *self._set_aside(terms),
+            *([] if self.runtime.buffer else [overheads.workspace_term(gpu)]),
             *([communicators] if communicators else []),
             context,
         ]
 
+    def _set_aside(self, terms: list[Term]) -> list[Term]:
+        """CUDA graphs, and what an arena that grows in powers of two takes beyond what is asked of it."""
+        runtime, found = self.runtime, []
+        if runtime.graphs_bytes:
+            found.append(_term("cuda_graphs", "CUDA graphs", runtime.graphs_bytes, "graphs of all batch sizes", runtime.source))
+        if runtime.arena:
+            moving = sum(term.bytes for term in terms if term.key != "weights")
+            count = (1 << max(SMALLEST_ARENA, moving - 1).bit_length()) - moving
+            found.append(_term("arena", "Arena beyond what is used", count, "the next power of two", runtime.source))
+        return found
+
     def findings(self) -> tuple[Finding, ...]:
         """What is assumed or not modelled."""
         notes = list(self.prepared.findings)
+        if leaves_experts(self.network, self.workload.weight_format):
+            notes.append(
+                Finding(
+                    severity="caution",
+                    code="experts_in_sixteen_bits",
+                    message="bitsandbytes packs linear layers; the fused experts of this mixture stay in 16 bits (transformers 5).",
+                    remedy="Take AWQ, GPTQ, FP8 or a GGUF file type, which pack experts too.",
+                )
+            )
         if self.passes_of_one_batch > 1:
             notes.append(
                 Finding(

@@ -2,23 +2,19 @@
 
 from dataclasses import replace
 
-from app.architectures.seq2seq import Bart
-from app.architectures.t5 import T5
+from app.architectures.cache import DecoderCache
 from app.estimation.inference import PreparedInference
-from app.estimation.runtimes import kv_bytes
+from app.estimation.inference_cache import generating
 from app.estimation.speed import InferencePass
-from app.tape.modules import Blocks
-
-EncoderDecoder = T5 | Bart  # networks that generate text from an encoder's states
-KEYS_AND_VALUES = 2
 
 
 def inference_pass(prepared: PreparedInference, gpu_share: float) -> InferencePass:
     """One pass of `prepared`, with `gpu_share` of its layers on the GPUs."""
     workload = prepared.workload
     base = InferencePass(runtime=workload.runtime, weight_format=workload.weight_format)
-    if isinstance(prepared.network, EncoderDecoder):
-        return _decoding_from_states(prepared, prepared.network, base)
+    decoder = generating(prepared.network, workload)
+    if decoder:
+        return _decoding_from_states(prepared, decoder, base)
     if prepared.language is None:
         return replace(base, work=prepared.passes[0].work, samples=prepared.inputs.batch, passes=prepared.passes_of_one_batch)
     hidden, _, heads = prepared.network.widths()
@@ -41,22 +37,21 @@ def inference_pass(prepared: PreparedInference, gpu_share: float) -> InferencePa
     return _speculating(prepared, found)
 
 
-def _decoding_from_states(prepared: PreparedInference, network: T5 | Bart, base: InferencePass) -> InferencePass:
+def _decoding_from_states(prepared: PreparedInference, cache: DecoderCache, base: InferencePass) -> InferencePass:
     """A decoder that reads an encoder's states: each token reads the decoder and the table of words. The encoder, which reads the prompt,
     is taken to be as large."""
-    workload, (hidden, _, heads) = prepared.workload, network.widths()
-    head_size = network.spec.head_size if isinstance(network, T5) else hidden // heads
-    layers = next(part.count for _, part in network.decoder.named_modules() if isinstance(part, Blocks))
+    workload, network = prepared.workload, prepared.network
+    hidden, _, _ = network.widths()
     decoder = sum(p.size * p.times for name, p in network.named_parameters() if name.startswith("decoder.") and not p.buffer)
     read = decoder + (network.vocabulary or 0) * hidden
     return replace(
         base,
         weight_bytes_read=round(prepared.weights * min(1.0, read / prepared.parameters.total)),
         active_parameters=read,
-        kv_bytes_per_position=kv_bytes(KEYS_AND_VALUES * layers * heads * head_size, workload.kv_cache_format),
-        layers=layers,
+        kv_bytes_per_position=prepared.cache.per_token,
+        layers=cache.layers,
         hidden=hidden,
-        attention_width=heads * head_size,
+        attention_width=cache.width,
         prompt_tokens=workload.prompt_tokens,
         context=workload.context_length,
         sequences=prepared.inputs.batch,

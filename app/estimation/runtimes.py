@@ -1,113 +1,113 @@
-"""What each inference runtime needs beside weights and cache, and on which hardware it runs."""
+"""Each inference runtime: its buffers, how it keeps its cache, which hardware it runs on, and where that is known from."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Literal
 
+from app.architectures.cache import CacheLayer
+from app.estimation import runtime_buffers as buffers
+from app.estimation.residuals import Residual
+from app.estimation.runtime_buffers import PassShape
 from app.units import GIB, MIB, round_up
 
+LOGGED = Residual(0.05, 0.08)  # totals of llama.cpp and vLLM start-up logs, ExLlama's and faster-whisper's tables
+FROM_SOURCE = Residual(0.10, 0.20, "model")  # from documentation and source code, without a measured total
 
-@dataclass(frozen=True, slots=True)
-class PassShape:
-    """Sizes that a runtime's own buffers depend on."""
-
-    hidden: int
-    feed_forward: int
-    vocabulary: int
-    heads: int
-    prompt: int
-    context: int
-    sequences: int
-    kv_is_16_bit: bool
-    flash: bool
+NVIDIA, APPLE = frozenset({"NVIDIA"}), frozenset({"Apple"})
+NVIDIA_AMD = frozenset({"NVIDIA", "AMD"})
+EVERY_VENDOR = frozenset({"NVIDIA", "AMD", "Intel", "Apple"})
+# Least compute capability that a current PyTorch still has builds for (those for CUDA 12.6; the ones for CUDA 13 start at 7.5).
+TORCH_CAPABILITY = 7.0
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Runtime:
-    """A runtime: its compute buffers, the cells its cache is padded to, its vendors, and where that is known from."""
+    """A runtime. `buffer` is None where activations are traced; `cells` gives the positions that a layer's cache is allocated for.
 
-    buffer: Callable[[PassShape], int]
-    formula: str
+    `beams`: sequences that a decoder of speech keeps beside each other. `expands_latent`: it caches the full keys and values of latent
+    attention. `arena`: it takes memory in powers of two.
+    """
+
     source: str
     vendors: frozenset[str]
+    residual: Residual = FROM_SOURCE
+    buffer: Callable[[PassShape], int] | None = None
+    formula: str = "traced"
     cache_multiple: int = 1
-    splits_by: str = "layers"  # layers | tensor: how several GPUs share one model
+    window_extra: int = 0  # positions that a sliding window is kept longer than it looks
+    audio_multiple: int = 1
+    beams: int = 1
+    expands_latent: bool = False
+    arena: bool = False
+    graphs_bytes: int = 0
+    splits_by: Literal["layers", "tensor"] = "layers"  # how several GPUs share one model
     context_bytes: int | None = None  # None: the framework context of overheads.py
     least_capability: float = 0.0
 
-
-MICRO_BATCH = 512  # llama.cpp's default --ubatch-size
-BATCHED_TOKENS = 2048  # vLLM's default max_num_batched_tokens for online serving on small cards
-MASK_BYTES_PER_CELL = 2 * MICRO_BATCH  # f16 mask of a micro-batch
-FLOAT = 4  # bytes: llama.cpp computes activations in 32 bits
-UNPACKED_PER_HIDDEN = 2.25  # bytes per cell and hidden element; llama-server measurements of 0.74 to 2.02, upper envelope
-LIVE_STATES = 5  # hidden states alive at the widest point of a layer
-LLAMA_CPP_CONTEXT = 330 * MIB
+    def cells(self, layer: CacheLayer, context: int) -> int:
+        """Positions of one sequence that one layer's cache holds; windows keep the tokens of a pass beside what they look at."""
+        whole = round_up(context, self.cache_multiple)
+        if layer.window is None:
+            return whole
+        return min(whole, round_up(layer.window + self.window_extra, self.cache_multiple))
 
 
-def _llama_cpp(shape: PassShape) -> int:
-    """The larger of two moments of the graph that llama.cpp reserves for a full micro-batch: attention in a layer, and the logits.
-
-    Reproduces what start-up logs print: 304.75 and 312.75 MiB with flash attention (Qwen3 30B and 235B mixtures, 32,768 cells), 5252 MiB
-    without (Qwen3 32B, 40,960 cells).
-    """
-    states = FLOAT * MICRO_BATCH * shape.hidden
-    logits = FLOAT * MICRO_BATCH * shape.vocabulary + 2 * states
-    return int(max(logits, _attention(shape) + LIVE_STATES * states))
-
-
-def _attention(shape: PassShape) -> float:
-    """Scores and mask without flash attention; the mask alone with it, and keys and values unpacked where they are quantized."""
-    cells = shape.context * shape.sequences
-    if not shape.flash:
-        return FLOAT * MICRO_BATCH * cells * (shape.heads + 1)
-    return cells * (MASK_BYTES_PER_CELL if shape.kv_is_16_bit else UNPACKED_PER_HIDDEN * shape.hidden)
-
-
-def _vllm(shape: PassShape) -> int:
-    tokens = max(BATCHED_TOKENS, shape.sequences)
-    activations = tokens * (6 * shape.feed_forward + 12 * shape.hidden) + 12 * shape.vocabulary * shape.sequences
-    return max(GIB // 2, activations)
-
-
-def _chunked(shape: PassShape) -> int:
-    tokens = min(shape.prompt, BATCHED_TOKENS) * shape.sequences
-    return tokens * (6 * shape.feed_forward + 12 * shape.hidden) + 4 * shape.vocabulary * shape.sequences
-
-
-_ALL = frozenset({"NVIDIA", "AMD", "Intel", "Apple"})
-_GPU = frozenset({"NVIDIA", "AMD"})
-_TORCH = frozenset({"NVIDIA", "AMD", "Intel", "Apple"})
-_NVIDIA = frozenset({"NVIDIA"})
-_APPLE = frozenset({"Apple"})
+NATIVE_CONTEXT = 330 * MIB  # llama.cpp with cuBLAS
+VLLM_GRAPHS = GIB // 2  # graphs of all batch sizes: start-up logs of 7B to 34B models, 0.3 to 0.6 GiB a card
+TENSORRT_GRAPHS = GIB // 2  # taken to be as vLLM's
 
 _LLAMA_CPP = Runtime(
-    _llama_cpp, "micro-batch of 512: the larger of 4 B x 512 x vocabulary (logits) and attention over all cells, with hidden states",
-    "llama.cpp ggml-alloc; compute buffers of start-up logs", _ALL, cache_multiple=256, context_bytes=LLAMA_CPP_CONTEXT,
+    source="llama.cpp ggml-alloc; compute buffers of start-up logs", vendors=EVERY_VENDOR, residual=LOGGED, buffer=buffers.llama_cpp,
+    formula="micro-batch of 512: the larger of 4 B x 512 x vocabulary (logits) and attention over all cells, with hidden states",
+    cache_multiple=256, window_extra=buffers.MICRO_BATCH, context_bytes=NATIVE_CONTEXT,
 )  # fmt: skip
-_SERVING = "2048 batched tokens x (6 B x feed-forward + 12 B x hidden) + 12 B x vocabulary x sequences, at least 0.5 GiB"
-_VLLM = Runtime(_vllm, _SERVING, "vLLM profile runs in start-up logs", _GPU, 16, "tensor", least_capability=7.5)
+_SERVED = "{tokens} batched tokens x (6 B x feed-forward + 12 B x hidden) + 12 B x vocabulary x sequences, at least 0.5 GiB"
 
-# Least compute capability that a current PyTorch still has builds for (those for CUDA 12.6; the ones for CUDA 13 start at 7.5).
-TORCH_CAPABILITY = 7.0
 RUNTIMES = {
     "llama.cpp": _LLAMA_CPP,
     "ollama": _LLAMA_CPP,
-    "whisper.cpp": _LLAMA_CPP,
-    "vllm": _VLLM,
-    "sglang": _VLLM,
-    "tensorrt-llm": Runtime(_vllm, _SERVING, "as vLLM; not measured", _NVIDIA, 64, "tensor", least_capability=8.0),
-    "exllamav2": Runtime(_chunked, "2048 prompt tokens x (6 B x feed-forward + 12 B x hidden)", "as transformers", _GPU, 256),
-    "mlx": Runtime(_chunked, "2048 prompt tokens x (6 B x feed-forward + 12 B x hidden)", "as transformers", _APPLE, 256),
-    "transformers": Runtime(_chunked, "traced", "transformers 5.23", _TORCH, least_capability=TORCH_CAPABILITY),
-    "pytorch": Runtime(_chunked, "traced", "PyTorch 2.13", _TORCH, splits_by="tensor", least_capability=TORCH_CAPABILITY),
-    "diffusers": Runtime(_chunked, "traced", "diffusers 0.42", _TORCH, least_capability=TORCH_CAPABILITY),
-    "onnxruntime": Runtime(_chunked, "traced", "as PyTorch; not measured", _TORCH),
-    "faster-whisper": Runtime(_chunked, "traced", "as PyTorch; not measured", _NVIDIA),
-}
-TRACED = frozenset({"transformers", "pytorch", "diffusers", "onnxruntime", "faster-whisper"})
+    "whisper.cpp": Runtime(
+        source="whisper.cpp start-up logs, tiny to large", vendors=EVERY_VENDOR, residual=LOGGED, buffer=buffers.whisper_cpp,
+        formula="buffers of the convolutions, the encoder, its cross keys and the decoder over 1500 and 448 positions",
+        cache_multiple=256, audio_multiple=256, beams=3, context_bytes=NATIVE_CONTEXT,
+    ),
+    "vllm": Runtime(
+        source="vLLM profile runs in start-up logs", vendors=NVIDIA_AMD, residual=LOGGED, buffer=buffers.vllm,
+        formula=_SERVED.format(tokens=2048), cache_multiple=16, graphs_bytes=VLLM_GRAPHS, splits_by="tensor", least_capability=7.5,
+    ),
+    "sglang": Runtime(
+        source="SGLang server_args.py: reserved memory", vendors=NVIDIA_AMD, buffer=buffers.sglang,
+        formula="512 MiB + 2048 tokens of a prefill chunk x 1.5 MiB, or as vLLM where that is more", graphs_bytes=VLLM_GRAPHS,
+        splits_by="tensor", least_capability=7.5,
+    ),
+    "tensorrt-llm": Runtime(
+        source="TensorRT-LLM, Memory Usage: activations of the largest batch of tokens", vendors=NVIDIA, buffer=buffers.tensorrt_llm,
+        formula=_SERVED.format(tokens=8192), cache_multiple=32, graphs_bytes=TENSORRT_GRAPHS, splits_by="tensor", least_capability=8.0,
+    ),
+    "exllamav2": Runtime(
+        source="exllamav2, mlp.py: scratch_space", vendors=NVIDIA_AMD, residual=LOGGED, buffer=buffers.exllama,
+        formula="2048 tokens x 2 B x (2 hidden + 2 feed-forward) + the largest matrix unpacked to 16 bits", cache_multiple=256,
+        expands_latent=True,
+    ),
+    "mlx": Runtime(
+        source="mlx_lm, generate.py: prompts in chunks of 2048, cache in steps of 256", vendors=APPLE, buffer=buffers.mlx,
+        formula="2048 prompt tokens x (6 B x feed-forward + 12 B x hidden)", cache_multiple=256,
+    ),
+    "transformers": Runtime(source="transformers 5.23", vendors=EVERY_VENDOR, least_capability=TORCH_CAPABILITY),
+    "pytorch": Runtime(source="PyTorch 2.13", vendors=EVERY_VENDOR, splits_by="tensor", least_capability=TORCH_CAPABILITY),
+    "diffusers": Runtime(source="diffusers 0.42", vendors=EVERY_VENDOR, least_capability=TORCH_CAPABILITY),
+    "onnxruntime": Runtime(
+        source="onnxruntime, CUDA execution provider: arena_extend_strategy kNextPowerOfTwo", vendors=EVERY_VENDOR, arena=True,
+        expands_latent=True,
+    ),
+    "faster-whisper": Runtime(
+        source="faster-whisper's benchmark tables, large-v3, turbo and distil-large-v3", vendors=NVIDIA, residual=LOGGED,
+        buffer=buffers.ctranslate, formula="CTranslate2: scores and softmax of the encoder in 16 bits, and 330 MB of libraries", beams=5,
+    ),
+}  # fmt: skip
 
-# Share of the card that a serving runtime takes by default: SGLang's varies from this down with the card, TensorRT-LLM's is of what is free
-# once the model is loaded.
+# Share of the card that a serving runtime takes by default: SGLang's is computed from the card (see reservation.py), TensorRT-LLM's is of
+# what is free once the model is loaded.
 RESERVED_SHARE = {"vllm": 0.9, "sglang": 0.88, "tensorrt-llm": 0.9}
 
 # KV format -> (elements in a block, bytes of a block)

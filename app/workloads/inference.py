@@ -15,11 +15,12 @@ Runtime = Literal[
 ]  # fmt: skip
 KvFormat = Literal["fp32", "fp16", "bf16", "fp8", "q8_0", "q4_0"]
 
-PLAIN_FORMATS = ("fp32", "fp16", "bf16", "fp8", "int8")
-PACKED_FORMATS = ("nf4", "gptq_int4", "awq_int4", "mxfp4", "nvfp4", "exl2")
+PLAIN_FORMATS = ("fp32", "fp16", "bf16", "fp8", "fp8_block", "int8")
+PACKED_FORMATS = ("nf4", "fp4", "gptq_int3", "gptq_int4", "gptq_int8", "awq_int4", "mxfp4", "nvfp4", "exl2", "mlx")
 GGUF_FORMATS = (
     "f32", "f16", "q8_0", "q6_k", "q5_k_m", "q5_k_s", "q5_0", "q5_1", "q4_k_m", "q4_k_s", "q4_0", "q4_1", "q3_k_l", "q3_k_m", "q3_k_s",
     "q2_k", "q2_k_s", "iq4_xs", "iq4_nl", "iq3_m", "iq3_s", "iq3_xs", "iq3_xxs", "iq2_m", "iq2_s", "iq2_xs", "iq2_xxs", "iq1_m", "iq1_s",
+    "tq2_0", "tq1_0", "mxfp4_moe",
 )  # fmt: skip
 WEIGHT_FORMATS = (*PLAIN_FORMATS, *PACKED_FORMATS, *GGUF_FORMATS)
 
@@ -57,7 +58,7 @@ class InferenceWorkload(Document):
     device: Device = "gpu"
     weight_format: str = "bf16"
     bits_per_weight: Annotated[float, Field(ge=1, le=32)] | None = None
-    group_size: Literal[32, 64, 128, 256] = 128
+    group_size: Literal[32, 64, 128, 256] | None = None  # None: 128 for GPTQ and AWQ, 64 for MLX
     kv_cache_format: KvFormat = "bf16"
     context_length: Tokens = 8192
     concurrent_sequences: Annotated[int, Field(ge=1, le=10**6)] = 1

@@ -71,13 +71,14 @@ def test_sliding_windows_bound_the_cache() -> None:
 def test_a_layer_split_puts_whole_layers_on_each_gpu() -> None:
     job = prepared()
     three = job.gpu_memory(Sharding(gpus=3, pipeline=3)).ledger.bytes_of("weights")
-    assert three == -(-job.weights * 27 // 80)
+    assert three == -(-(job.weights - job.weights_in_ram) * 27 // 80)
 
 
 def test_layers_kept_in_ram_leave_the_gpu() -> None:
     job = prepared(cpu_offload={"gpu_layers": 40})
-    assert job.gpu_memory(Sharding()).ledger.bytes_of("weights") == pytest.approx(job.weights / 2, rel=1e-6)
-    assert job.offloaded_bytes == pytest.approx((job.weights + job.cache.bytes) / 2, rel=1e-6)
+    on_cards = job.weights - job.weights_in_ram
+    assert job.gpu_memory(Sharding()).ledger.bytes_of("weights") == pytest.approx(on_cards / 2, rel=1e-6)
+    assert job.offloaded_bytes == pytest.approx(job.weights_in_ram + (on_cards + job.cache.bytes) / 2, rel=1e-6)
 
 
 @pytest.mark.parametrize("parameters", [10_000_000, 175_000_000_000])

@@ -4,10 +4,13 @@ from typing import Any
 
 import pytest
 
+from app.architectures.build import build_network
 from app.architectures.network import Network, Options
 from app.architectures.readers.transformers_config import BUILDERS
-from app.estimation.weight_formats import GGML_TYPES, MIXES, PUBLISHED_BITS, gguf_bytes, weight_bytes
+from app.estimation.gguf_mixes import GGML_TYPES, MIXES, gguf_bytes
+from app.estimation.weight_formats import bytes_in_ram, leaves_experts, weight_bytes
 from app.workloads.inference import GGUF_FORMATS, WEIGHT_FORMATS
+from app.workloads.model import PresetModel
 
 LLAMA_8B = {
     "model_type": "llama", "hidden_size": 4096, "intermediate_size": 14336, "num_hidden_layers": 32, "num_attention_heads": 32,
@@ -20,11 +23,25 @@ def network(**changes: Any) -> Network:
     return BUILDERS["llama"]({**LLAMA_8B, **changes}, Options())
 
 
-# Bits per weight that llama.cpp prints for its own Llama 3.1 8B files (tools/quantize/README.md); q3_k_m is not listed there.
+# Bits per weight that llama.cpp prints for its own Llama 3.1 8B files (tools/quantize/README.md).
 PUBLISHED = {
-    "q2_k": 3.1593, "q3_k_s": 3.6429, "q3_k_l": 4.2979, "q4_k_s": 4.6672, "q4_k_m": 4.8944, "q5_k_s": 5.5704, "q5_k_m": 5.7036,
-    "q6_k": 6.5633, "q8_0": 8.5008, "f16": 16.0005,
+    "iq1_s": 2.0042, "iq1_m": 2.1460, "iq2_xxs": 2.3824, "iq2_xs": 2.5882, "iq2_s": 2.7403, "iq2_m": 2.9294, "iq3_xxs": 3.2548,
+    "iq3_xs": 3.4977, "iq3_s": 3.6606, "iq3_m": 3.7628, "iq4_xs": 4.4597, "iq4_nl": 4.6818, "q2_k_s": 2.9697, "q2_k": 3.1593,
+    "q3_k_s": 3.6429, "q3_k_l": 4.2979, "q4_k_s": 4.6672, "q4_k_m": 4.8944, "q5_k_s": 5.5704, "q5_k_m": 5.7036, "q6_k": 6.5633,
+    "q8_0": 8.5008, "f16": 16.0005,
 }  # fmt: skip
+# Sizes in GiB that llama-bench prints for published files.
+FILES = (
+    ("Qwen/Qwen3-30B-A3B", "q4_k_m", 17.28), ("meta-llama/Llama-3.1-70B", "q4_k_m", 39.59), ("meta-llama/Llama-2-70b-hf", "q4_0", 36.20),
+    ("meta-llama/Llama-2-13b-hf", "q4_k_m", 7.33), ("meta-llama/Llama-2-7b-hf", "q3_k_m", 3.07), ("google/gemma-2-9b", "q4_k_m", 5.36),
+    ("openai/gpt-oss-20b", "mxfp4_moe", 11.27), ("openai/gpt-oss-120b", "mxfp4_moe", 59.02), ("Qwen/Qwen3-32B", "q4_k_m", 18.40),
+    ("microsoft/Phi-3-mini-4k-instruct", "q4_k_m", 2.23), ("Qwen/Qwen3-0.6B", "q8_0", 604.15 / 1024),
+    ("deepseek-ai/DeepSeek-V2-Lite", "q4_k_m", 9.65), ("Qwen/Qwen2.5-72B", "q4_k_m", 44.16),
+)  # fmt: skip
+
+
+def preset(name: str) -> Network:
+    return build_network(PresetModel(preset=name), Options())
 
 
 @pytest.mark.parametrize(("file_type", "bits"), PUBLISHED.items())
@@ -32,11 +49,70 @@ def test_gguf_mixes_reproduce_the_published_bits_per_weight(file_type: str, bits
     assert round(8 * gguf_bytes(network(), file_type) / PARAMETERS, 4) == bits
 
 
+@pytest.mark.parametrize(("name", "file_type", "gib"), FILES)
+def test_other_models_files_are_within_half_a_percent(name: str, file_type: str, gib: float) -> None:
+    assert gguf_bytes(preset(name), file_type) / 2**30 == pytest.approx(gib, rel=0.005)
+
+
 def test_every_weight_format_of_the_contract_has_a_rule() -> None:
     model = network(num_hidden_layers=2)
-    sizes = {name: weight_bytes(model, name) for name in WEIGHT_FORMATS}
-    assert all(size > 0 for size in sizes.values())
-    assert set(GGUF_FORMATS) <= set(MIXES) | set(PUBLISHED_BITS)
+    assert all(weight_bytes(model, name) > 0 for name in WEIGHT_FORMATS)
+    assert set(GGUF_FORMATS) == set(MIXES)
+
+
+def test_towers_for_images_keep_sixteen_bits_beside_a_quantized_language_model() -> None:
+    model = preset("google/gemma-3-4b-pt")
+    towers = sum(p.size * p.times for path, p in model.named_parameters() if path.startswith("vision_tower."))
+    assert gguf_bytes(model, "q4_k_m") == pytest.approx(2.31 * 2**30 + 2 * towers, rel=0.01)
+
+
+def test_input_embeddings_stay_in_ram_unless_they_are_the_head_as_well() -> None:
+    assert bytes_in_ram(network(), "q4_k_m", "llama.cpp") == 128_256 * 4096 * 144 // 256  # the 281.81 MiB that llama.cpp maps on the host
+    assert bytes_in_ram(network(), "bf16", "vllm") == 0
+    assert bytes_in_ram(network(tie_word_embeddings=True), "q4_k_m", "llama.cpp") == 0
+
+
+LINEAR = 4096 * 4096 * 2 + 4096 * 1024 * 2 + 3 * 4096 * 14_336  # elements of the matrices of one layer
+SIXTEEN = 2 * (2 * 128_256 * 4096 + 65 * 4096)  # bytes of embeddings, head and norms
+
+
+@pytest.mark.parametrize(
+    ("weight_format", "settings", "bits"),
+    [
+        ("fp8", {}, 8.0),
+        ("fp8_block", {}, 8 + 32 / 128**2),
+        ("gptq_int4", {"group_size": 32}, 4 + 20 / 32),
+        ("gptq_int4", {}, 4 + 20 / 128),
+        ("gptq_int8", {}, 8 + 24 / 128),
+        ("awq_int4", {"group_size": 64}, 4 + 20 / 64),
+        ("nf4", {}, 4.127),
+        ("fp4", {}, 4.5),
+        ("mxfp4", {}, 4.25),
+        ("nvfp4", {}, 4.5),
+    ],
+)
+def test_packed_matrices_take_their_bits_and_scales_and_the_rest_sixteen(weight_format: str, settings: dict[str, Any], bits: float) -> None:
+    packed = weight_bytes(network(), weight_format, **settings) - SIXTEEN
+    assert packed * 8 / (32 * LINEAR) == pytest.approx(bits, rel=2e-3)
+
+
+def test_exllama_packs_the_head_in_six_bits_and_mlx_everything_but_norms() -> None:
+    table = 128_256 * 4096
+    assert weight_bytes(network(), "exl2", bits_per_weight=3.0) == 32 * LINEAR * 3 // 8 + table * 6 // 8 + 2 * table + 2 * 65 * 4096
+    assert weight_bytes(network(), "mlx", bits_per_weight=4.0) == (32 * LINEAR + 2 * table) * 9 // 16 + 2 * 65 * 4096
+
+
+def test_bitsandbytes_leaves_fused_experts_alone_and_others_do_not() -> None:
+    mixture = preset("mistralai/Mixtral-8x7B-v0.1")
+    sizes = {name: weight_bytes(mixture, name) / 1e9 for name in ("bf16", "nf4", "awq_int4", "mxfp4")}
+    assert leaves_experts(mixture, "nf4")
+    assert sizes["nf4"] > 0.9 * sizes["bf16"]
+    assert sizes["awq_int4"] == pytest.approx(24.65, rel=0.01)  # the published AWQ file of Mixtral 8x7B
+    assert sizes["mxfp4"] < 30
+
+
+def test_gpt_oss_as_published_keeps_all_but_the_experts_in_sixteen_bits() -> None:
+    assert weight_bytes(preset("openai/gpt-oss-20b"), "mxfp4") / 1e9 == pytest.approx(13.76, rel=0.005)  # its safetensors files
 
 
 def test_fewer_bits_never_weigh_more() -> None:

@@ -9,7 +9,7 @@ from app.workloads.inference import WEIGHT_FORMATS
 # GGML tensor type -> the file type whose mix is mostly of it; types that are file types themselves are not listed.
 MIX_OF_TYPE = {
     "q3_k": "q3_k_m", "q4_k": "q4_k_m", "q5_k": "q5_k_m", "q8_1": "q8_0", "q8_k": "q8_0", "i8": "q8_0", "i16": "f16", "i32": "f32",
-    "i64": "f32", "f64": "f32", "q1_0": "iq1_s", "tq1_0": "iq1_s", "tq2_0": "iq1_m",
+    "i64": "f32", "f64": "f32", "q1_0": "iq1_s", "mxfp4": "mxfp4_moe",
 }  # fmt: skip
 FORMAT_OF_SAFETENSORS = {
     "F64": "fp32", "F32": "fp32", "I64": "fp32", "U64": "fp32", "F16": "fp16", "BF16": "bf16", "I16": "bf16", "U16": "bf16", "I8": "int8",

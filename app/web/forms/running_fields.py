@@ -11,13 +11,18 @@ _PLAIN_AND_PACKED = choices(
     fp16="FP16",
     fp32="FP32",
     fp8="FP8",
+    fp8_block="FP8 by blocks (DeepSeek)",
     int8="INT8",
     nf4="NF4 (bitsandbytes)",
+    fp4="FP4 (bitsandbytes)",
+    gptq_int3="GPTQ 3-bit",
     gptq_int4="GPTQ 4-bit",
+    gptq_int8="GPTQ 8-bit",
     awq_int4="AWQ 4-bit",
     mxfp4="MXFP4",
     nvfp4="NVFP4",
     exl2="EXL2",
+    mlx="MLX",
 )
 FORMATS = (*_PLAIN_AND_PACKED, *(Choice(name, f"{name.upper()} (GGUF)") for name in GGUF_FORMATS))
 KV_FORMATS = choices(fp16="FP16", bf16="BF16", fp8="FP8", q8_0="Q8_0", q4_0="Q4_0", fp32="FP32")
@@ -36,7 +41,7 @@ RUNTIMES = (
     Choice("faster-whisper", "faster-whisper"),
     Choice("whisper.cpp", "whisper.cpp"),
 )
-GROUP_SIZES = tuple(Choice(size, size) for size in ("128", "64", "32", "256"))
+GROUP_SIZES = (Choice("", "usual"), *(Choice(size, size) for size in ("32", "64", "128", "256")))
 
 WEIGHTS = chosen("weights", "Weights", "workload.weight_format", FORMATS)
 RUNTIME = chosen("runtime", "Runtime", "workload.runtime", RUNTIMES)
@@ -60,8 +65,8 @@ RUN = Tab(
             "speculative", "Tokens per checked pass", "workload.speculative.accepted_tokens", NUMBER, hint="speculative decoding, e.g. 2.5"
         ),
         typed("layers", "Layers on the GPU", "workload.cpu_offload", OFFLOAD, "none", hint="none: all, auto, or a number"),
-        chosen("group_size", "GPTQ/AWQ group", "workload.group_size", GROUP_SIZES, codec=NUMERIC_CHOICE),
-        typed("bits", "EXL2 bits per weight", "workload.bits_per_weight", NUMBER),
+        chosen("group_size", "Group size", "workload.group_size", GROUP_SIZES, codec=NUMERIC_CHOICE),
+        typed("bits", "EXL2 or MLX bits", "workload.bits_per_weight", NUMBER),
         ATTENTION,
         DEVICE,
         chosen("logits", "Logits kept", "workload.logits", choices(last="Of the last token", all="Of all tokens")),
