@@ -48,9 +48,12 @@ class FirstView:
     def to_json(self) -> dict[str, Any]:
         """All of the advice but its levers; `feasible`, `cloud`, machine ids and the ladder's `build` come on top of the contract."""
         found, today = self.recommendation, self.today
+        written: dict[int, dict[str, Any]] = {}  # a machine of the frontier is often a pick and a step of the ladder too
 
         def told(machine: Machine) -> dict[str, Any]:
-            return machine_json(machine, today, self.price_of_mwh)
+            if id(machine) not in written:
+                written[id(machine)] = machine_json(machine, today, self.price_of_mwh)
+            return written[id(machine)]
 
         return {
             "estimate": self.estimate.to_json(),

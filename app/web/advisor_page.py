@@ -49,7 +49,7 @@ def advisor_page(pairs: Iterable[tuple[str, str]], site: Site, *, submitted: boo
             filled = filled_from_file(entry, file, names)
             entry, found = filled.entry, filled.findings
         request = read_request(entry, names)
-        advice = site.advice(request)
+        advice = site.first_view(request)
     except InvalidInput as error:
         return _with_errors(entry, error.errors, submitted)
     document = request.model_dump(mode="json")

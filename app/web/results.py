@@ -58,7 +58,7 @@ def result_page(result_id: str, base_url: str, site: Site) -> ResultPage:
 def answer_today(stored: StoredResult, site: Site) -> Mapping[str, Any] | None:
     """Today's answer to the question of a shared result; None where today's program no longer takes the question."""
     try:
-        return site.advice(parse_request(stored.request))
+        return site.first_view(parse_request(stored.request))
     except InvalidInput:
         return None
 

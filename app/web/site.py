@@ -1,7 +1,7 @@
 """What every request shares: the settings, the database, the catalogue in memory, and the answers already worked out."""
 
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date
 from typing import Annotated, Any
@@ -9,9 +9,11 @@ from typing import Annotated, Any
 from fastapi import Depends, Request
 
 from app import clock
-from app.advisor import advise
+from app.advice_document import lever_json
+from app.advisor import FirstView, first_view, levers_of
 from app.catalogue.snapshot import CatalogueCache
 from app.database import Database
+from app.hardware import Catalogue
 from app.settings import Settings
 from app.web.cache import NewestKept
 from app.web.metrics import WORKED_OUT
@@ -19,9 +21,12 @@ from app.web.render import Rendered
 from app.workloads import AdviceRequest
 
 Document = Mapping[str, Any]
-ANSWERS_KEPT = 512
+Key = tuple[str, int, date]  # the request, the catalogue's revision, the day
+VIEWS_KEPT = 16  # 0.6 MB each, for the levers that are asked for a moment later
+ANSWERS_KEPT = 128  # 0.3 MB each
+LEVERS_KEPT = 512
 PAGES_KEPT = 256
-LONGEST_ADDRESS_KEPT = 2_000  # characters; longer ones carry a whole config.json and are hardly asked for twice
+LONGEST_ADDRESS_KEPT = 4_000  # characters; longer ones carry a whole config.json and are hardly asked for twice
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -31,25 +36,49 @@ class Site:
     settings: Settings
     database: Database
     catalogue: CatalogueCache
-    _answers: NewestKept[tuple[str, int, date], Document] = field(default_factory=lambda: NewestKept(ANSWERS_KEPT))
-    _pages: NewestKept[tuple[str, int, date], Rendered] = field(default_factory=lambda: NewestKept(PAGES_KEPT))
+    _views: NewestKept[Key, FirstView] = field(default_factory=lambda: NewestKept(VIEWS_KEPT))
+    _answers: NewestKept[Key, Document] = field(default_factory=lambda: NewestKept(ANSWERS_KEPT))
+    _levers: NewestKept[Key, Sequence[Document]] = field(default_factory=lambda: NewestKept(LEVERS_KEPT))
+    _pages: NewestKept[Key, Rendered] = field(default_factory=lambda: NewestKept(PAGES_KEPT))
+
+    def first_view(self, request: AdviceRequest) -> Document:
+        """All of the advice but its levers, with today's catalogue. Raises what `first_view` of the advisor raises."""
+        catalogue, today = self.catalogue.current(), clock.today()
+        key = _key(request, catalogue, today)
+        return self._answers.get(key, lambda: self._view(key, request, catalogue).to_json())
+
+    def levers(self, request: AdviceRequest) -> Sequence[Document]:
+        """The levers of the advice. Raises what `first_view` of the advisor raises."""
+        catalogue, today = self.catalogue.current(), clock.today()
+        key = _key(request, catalogue, today)
+
+        def work_out() -> Sequence[Document]:
+            view = self._view(key, request, catalogue)
+            with WORKED_OUT.labels("levers").time():
+                return [lever_json(lever) for lever in levers_of(view, request, catalogue)]
+
+        return self._levers.get(key, work_out)
 
     def advice(self, request: AdviceRequest) -> Document:
-        """The advice for a request with today's catalogue. Raises what `advise` raises."""
-        catalogue, today = self.catalogue.current(), clock.today()
-        key = (json.dumps(request.model_dump(mode="json"), sort_keys=True), catalogue.revision, today)
+        """The whole advice for a request with today's catalogue. Raises what `first_view` of the advisor raises."""
+        return {**self.first_view(request), "levers": self.levers(request)}
 
-        def work_out() -> Document:
-            with WORKED_OUT.labels("advice").time():
-                return advise(request, catalogue, today=today).to_json()
+    def _view(self, key: Key, request: AdviceRequest, catalogue: Catalogue) -> FirstView:
+        def work_out() -> FirstView:
+            with WORKED_OUT.labels("first view").time():
+                return first_view(request, catalogue, today=key[2])
 
-        return self._answers.get(key, work_out)
+        return self._views.get(key, work_out)
 
     def page(self, address: str, render: Callable[[], Rendered]) -> Rendered:
-        """A page that depends on nothing but its address (with what else tells it apart), the catalogue and the day."""
+        """A page that depends on nothing but what it is asked for (`address`), the catalogue and the day."""
         if len(address) > LONGEST_ADDRESS_KEPT:
             return render()
         return self._pages.get((address, self.catalogue.current().revision, clock.today()), render)
+
+
+def _key(request: AdviceRequest, catalogue: Catalogue, today: date) -> Key:
+    return json.dumps(request.model_dump(mode="json"), sort_keys=True), catalogue.revision, today
 
 
 def site_of(request: Request) -> Site:

@@ -44,6 +44,21 @@ def test_a_stranger_describes_a_job_sees_it_answered_live_and_shares_it(page: Pa
     elsewhere.context.close()
 
 
+@pytest.mark.usefixtures("complaints")
+def test_what_would_make_a_job_fit_comes_by_itself_after_the_answer(page: Page) -> None:
+    page.goto("/?preset=lora-8b")
+    expect(page.locator("#levers tbody tr").first).to_be_visible()
+    page.get_by_label("Batch per GPU").fill("1")
+    expect(page).to_have_url(re.compile("batch=1"))
+    expect(page.locator("#levers tbody tr").first).to_be_visible()
+
+
+def test_without_scripts_a_button_leads_to_what_would_make_a_job_fit(page_without_scripts: Page) -> None:
+    page_without_scripts.goto("/?preset=lora-8b")
+    page_without_scripts.get_by_role("button", name="Work out what would help").click()
+    expect(page_without_scripts.locator("#levers tbody tr").first).to_be_visible()
+
+
 def test_the_same_journey_works_without_scripts(page_without_scripts: Page) -> None:
     page = page_without_scripts
     page.goto("/")

@@ -8,7 +8,7 @@ import pytest
 from starlette.testclient import TestClient
 
 from app.workloads.presets import Preset, presets
-from tests.web.markup import read
+from tests.web.markup import Page, read
 
 HTMX = {"HX-Request": "true"}
 SMALL_LLAMA = {
@@ -157,11 +157,35 @@ def test_the_answers_address_without_htmx_is_the_whole_page(client: TestClient) 
     assert read(client.get("/answer?batch=8").text).all("form", id="form")
 
 
+def question_in(page: Page) -> dict[str, str]:
+    """What the form of the levers sends."""
+    (field,) = [one for one in page.all("input", name="job") if "section#levers" in one.parents]
+    return {"job": field.attributes["value"]}
+
+
+def lever_links(page: Page) -> list[str]:
+    return [link.attributes["href"] for link in page.all("a") if "section#levers" in link.parents]
+
+
 def test_a_lever_leads_to_the_form_with_the_change_made(client: TestClient) -> None:
-    page = read(client.get("/?preset=lora-8b").text)
-    links = [link.attributes["href"] for link in page.all("a") if "section#levers" in link.parents]
+    question = question_in(read(client.get("/?preset=lora-8b").text))
+    page = read(client.post("/levers", data=question).text)
+    links = lever_links(page)
     assert links
     assert client.get(links[0]).status_code == 200
+
+
+def test_the_levers_are_the_same_in_the_page_without_scripts_and_in_the_part_for_htmx(client: TestClient) -> None:
+    question = question_in(read(client.get("/?preset=405b-300").text))
+    whole, part = (read(client.post("/levers", data=question, headers=headers).text) for headers in ({}, HTMX))
+    assert whole.by_id("levers").text == part.by_id("levers").text
+    assert len(lever_links(part)) > 1
+    assert not part.all("h1")
+
+
+def test_levers_of_something_else_than_a_request_are_refused(client: TestClient) -> None:
+    for question in ("", "{", "[]", '{"workload": {"kind": "training"}}', "\0", "{" * 9000):
+        assert client.post("/levers", data={"job": question}).status_code in {400, 422}
 
 
 def test_no_gpu_is_shown_for_work_on_the_processor(client: TestClient) -> None:
@@ -174,7 +198,7 @@ def test_a_budget_that_is_too_small_is_answered_with_what_it_would_cost(client: 
     page = read(client.get("/?preset=405b-300").text)
     assert "No machine for $300 does it; the cheapest that does costs $" in page.all("h1")[0].text
     assert page.by_id("blockers").text.strip()
-    assert "section#levers" in {parent for link in page.all("a") for parent in link.parents}
+    assert question_in(page)
 
 
 def test_models_are_searched_as_one_types(client: TestClient) -> None:

@@ -39,7 +39,7 @@ def test_a_failure_of_our_own_carries_them_too_and_names_its_log_line(site: Fast
     def fail(*_: object) -> None:
         raise ZeroDivisionError
 
-    monkeypatch.setattr(type(site.state.site), "advice", fail)
+    monkeypatch.setattr(type(site.state.site), "first_view", fail)
     answer = TestClient(site, raise_server_exceptions=False).get("/?batch=77")
     assert answer.status_code == 500
     assert answer.headers["content-security-policy"] == CONTENT_SECURITY_POLICY

@@ -1,7 +1,7 @@
 """The answer: everything below the headline, for the live page and for a frozen result alike."""
 
 import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -11,7 +11,19 @@ from app.web.contexts.capacity import CapacityRow, capacity_rows
 from app.web.contexts.findings import FindingView, finding_views, sentence
 from app.web.contexts.headline import Headline, headline
 from app.web.contexts.job import counted_unit, job_summary
-from app.web.contexts.machine import HOUR_SECONDS, MachineView, age_of, cheapest_of, gpu_name, machine_view, quantified, speed_of
+from app.web.contexts.levers import LeversView, LinkTo, levers_view
+from app.web.contexts.machine import (
+    HOUR_SECONDS,
+    MachineRow,
+    MachineView,
+    age_of,
+    cheapest_of,
+    gpu_name,
+    machine_row,
+    machine_view,
+    quantified,
+    speed_of,
+)  # fmt: skip
 from app.web.contexts.needs import LedgerView, NeedView, bar_of, ledgers, needs
 from app.web.contexts.values import Document, money_of, whole
 from app.web.contexts.why_not import WhyNotView
@@ -19,7 +31,6 @@ from app.web.formats import duration, percent
 from app.web.forms.documents import Names
 
 ROLE_NAMES = {"cheapest": "Cheapest", "value": "Best value", "fastest": "Fastest", "headroom": "Most headroom"}
-LinkTo = Callable[[Sequence[Document]], str]  # from a lever's changes to the address of the form with them made
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -31,18 +42,6 @@ class PickView:
     best: bool
     machine: MachineView
     capacity: tuple[CapacityRow, ...]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class LeverView:
-    """One way to make the job smaller."""
-
-    label: str
-    href: str
-    change_bytes: int
-    time_ratio: float | None
-    cheapest: str
-    in_budget: bool
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -89,9 +88,9 @@ class AnswerView:
     bar_of_gpu: bool
     ledgers: tuple[LedgerView, ...]
     picks: tuple[PickView, ...]
-    levers: tuple[LeverView, ...]
+    levers: LeversView
     tradeoff: Tradeoff | None
-    frontier: tuple[MachineView, ...]
+    frontier: tuple[MachineRow, ...]
     ladder: tuple[RungView, ...]
     near_misses: tuple[NearMissView, ...]
     rentals: tuple[RentalView, ...]
@@ -104,13 +103,13 @@ class AnswerView:
 
 
 def answer_view(request: Mapping[str, Any], advice: Document, names: Names, link_to: LinkTo) -> AnswerView:
-    """The view of an advice document for a request document with every default written out."""
+    """The view of an advice document, with or without its levers, for a request document with every default written out."""
     unit = counted_unit(request["workload"], (machine["speed"] for machine in advice["frontier"]))
     estimate = advice["estimate"]
     request_json = json.dumps(request, separators=(",", ":"))
     views = {pick["role"]: machine_view(pick["machine"], unit) for pick in advice["picks"]}
     misses = [NearMissView(machine=machine_view(miss["machine"], unit), reason=sentence(miss["reason"])) for miss in advice["near_misses"]]
-    frontier = tuple(machine_view(machine, unit) for machine in advice["frontier"])
+    frontier = tuple(machine_row(machine, unit) for machine in advice["frontier"])
     rooms = {pick["role"]: capacity_rows(pick.get("capacity")) for pick in advice["picks"]}
     picks = pick_views(views, request["limits"], rooms)
     best = next((pick["machine"] for pick in advice["picks"] if pick["role"] == request["limits"]["objective"]), None)
@@ -122,7 +121,7 @@ def answer_view(request: Mapping[str, Any], advice: Document, names: Names, link
         bar_of_gpu=bool(estimate["gpu_memory"]),
         ledgers=ledgers(estimate),
         picks=picks,
-        levers=tuple(_lever(lever, estimate, link_to) for lever in advice["levers"]),
+        levers=levers_view(advice, advice.get("levers"), link_to, request_json),
         tradeoff=tradeoff(_candidates(frontier, picks)),
         frontier=frontier,
         ladder=_ladder(advice["ladder"], unit),
@@ -171,7 +170,7 @@ def _reason(machine: MachineView, roles: Sequence[str], machines: Mapping[str, M
     return ""
 
 
-def _candidates(frontier: Sequence[MachineView], picks: Sequence[PickView]) -> list[Candidate]:
+def _candidates(frontier: Sequence[MachineRow], picks: Sequence[PickView]) -> list[Candidate]:
     roles = {pick.machine.id: pick.roles for pick in picks}
     return [
         Candidate(
@@ -183,20 +182,6 @@ def _candidates(frontier: Sequence[MachineView], picks: Sequence[PickView]) -> l
         )
         for index, machine in enumerate(frontier, start=1)
     ]
-
-
-def _lever(lever: Document, estimate: Document, link_to: LinkTo) -> LeverView:
-    memory = estimate["gpu_memory"]
-    now, then = (memory, lever["gpu_memory_bytes"]) if memory else (estimate["host_memory"], lever["host_memory_bytes"])
-    label = " + ".join(change["label"] for change in lever["changes"])
-    return LeverView(
-        label=label[0].upper() + label[1:],
-        href=link_to(lever["changes"]),
-        change_bytes=then - now["required_bytes"],
-        time_ratio=lever["time_ratio"],
-        cheapest=whole(money_of(lever["cheapest"])) if lever["cheapest"] else "\u2013",
-        in_budget=lever["in_budget"],
-    )
 
 
 def _rental(rental: Document, unit: str) -> RentalView:
@@ -215,7 +200,7 @@ def _rental(rental: Document, unit: str) -> RentalView:
 
 
 def _ladder(steps: Sequence[Document], unit: str) -> tuple[RungView, ...]:
-    machines = [machine_view(step["build"], unit) for step in steps]
+    machines = [machine_row(step["build"], unit) for step in steps]
     rungs = []
     for index, machine in enumerate(machines):
         more = f"+{whole(machine.total - machines[index - 1].total)}" if index else ""

@@ -33,20 +33,26 @@ class LineView:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class MachineView:
-    """One machine of the answer."""
+class MachineRow:
+    """One machine as a row of a table or a point of a chart."""
 
     id: str
     title: str
-    parts: str  # the title with RAM and drives: "RTX 5090 32 GB, 48 GB RAM, 1 TB + 4 TB"
-    lines: tuple[LineView, ...]
     total: Money
     total_text: str
+    speed_text: str
+    speed: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MachineView(MachineRow):
+    """One machine with its bill and all that is to be said about it."""
+
+    parts: str  # the title with RAM and drives: "RTX 5090 32 GB, 48 GB RAM, 1 TB + 4 TB"
+    lines: tuple[LineView, ...]
     utilisation: float | None  # share of the fullest GPU
     utilisation_tone: str
-    speed_text: str
     speed_note: str  # what the speed rests on, how far off it may be, and what limits it
-    speed: float
     chips: tuple[str, ...]
     watts: int
     findings: tuple[FindingView, ...]
@@ -63,24 +69,32 @@ class MachineView:
         return sum(line.age == "stale" for line in self.lines)
 
 
+def machine_row(machine: Document, unit: str) -> MachineRow:
+    """A machine document in short; `unit` is what its speed counts ("tok", "img", "row")."""
+    total = money_of(machine["price"]["total"])
+    speed, text = speed_of(machine["speed"], unit)
+    return MachineRow(
+        id=machine["id"], title=machine_title(machine), total=total, total_text=whole(total), speed_text=text, speed=speed
+    )  # fmt: skip
+
+
 def machine_view(machine: Document, unit: str) -> MachineView:
-    """The view of a machine document; `unit` is what its speed counts ("tok", "img", "row")."""
-    gpus, total = machine.get("gpus"), money_of(machine["price"]["total"])
-    shown_speed, text = speed_of(machine["speed"], unit)
+    """The whole of it."""
+    row, gpus = machine_row(machine, unit), machine.get("gpus")
     used = machine["gpu_memory_utilisation"] if gpus else None
     return MachineView(
-        id=machine["id"],
-        title=machine_title(machine),
-        parts=", ".join(filter(None, (machine_title(machine), *_memory_and_drives(machine)))),
+        id=row.id,
+        title=row.title,
+        total=row.total,
+        total_text=row.total_text,
+        speed=row.speed,
+        speed_text=row.speed_text,
+        parts=", ".join(filter(None, (row.title, *_memory_and_drives(machine)))),
         lines=tuple(_line(line, machine) for line in _in_order(machine)),
-        total=total,
-        total_text=whole(total),
         utilisation=used,
         utilisation_tone="" if used is None or used <= TIGHT_SHARE else "tight" if used <= 1 else "over",
-        speed_text=text,
         speed_note=_speed_note(machine["speed"], unit),
-        speed=shown_speed,
-        chips=tuple(_chips(machine, text)),
+        chips=tuple(_chips(machine, row.speed_text)),
         watts=machine["power_watts"],
         findings=finding_views(machine["findings"]),
         gpu_memory_gb=gpus["part"].get("memory_gb") if gpus else None,

@@ -2,9 +2,24 @@
 
 from fastapi import APIRouter
 
-from app.web.routes import accuracy, advisor, api, catalogue, compare, docs, health, method, metrics, models, results, theme, why_not
+from app.web.routes import (
+    accuracy,
+    advisor,
+    api,
+    catalogue,
+    compare,
+    docs,
+    health,
+    levers,
+    method,
+    metrics,
+    models,
+    results,
+    theme,
+    why_not,
+)
 
 ROUTERS: tuple[APIRouter, ...] = (
-    advisor.router, why_not.router, models.router, results.router, catalogue.router, compare.router, method.router, accuracy.router,
-    theme.router, api.router, docs.router, health.router, metrics.router,
+    advisor.router, levers.router, why_not.router, models.router, results.router, catalogue.router, compare.router, method.router,
+    accuracy.router, theme.router, api.router, docs.router, health.router, metrics.router,
 )  # fmt: skip
