@@ -1,6 +1,6 @@
 """Sharing an answer, and showing a shared one."""
 
-from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any
 
 from app import clock
@@ -9,9 +9,11 @@ from app.estimation.estimate import ESTIMATOR_VERSION
 from app.results.permalinks import StoredResult, load_result, save_result
 from app.results.receipts import receipt
 from app.web.advisor_page import address_of, link_with
-from app.web.contexts.answer import answer_view
-from app.web.contexts.job import question
-from app.web.contexts.result import ResultPage, receipt_view, result_title
+from app.web.contexts.answer import AnswerView, answer_view
+from app.web.contexts.job import QuestionRow, question
+from app.web.contexts.result import Replay, ResultPage, receipt_view, result_title
+from app.web.contexts.result_text import share_card
+from app.web.formats import day
 from app.web.forms.documents import entry_of_document
 from app.web.names import names_for
 from app.web.site import Site
@@ -32,13 +34,41 @@ def share(document: object, site: Site) -> str:
     )
 
 
-def result_page(result_id: str, base_url: str, site: Site) -> ResultPage:
-    """The page of a shared result. Raises NotFound where there is none."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FrozenAnswer:
+    """A shared result with its answer as pages show it."""
+
+    stored: StoredResult
+    answer: AnswerView
+    question: tuple[QuestionRow, ...]
+    address: str
+    edit_href: str
+
+    @property
+    def provenance(self) -> str:
+        """What the result was made of, in one line."""
+        stored = self.stored
+        made = f"Frozen on {day(stored.created_at.date())}, catalogue revision {stored.revision}, estimator {stored.estimator_version}"
+        return f"{made}, fingerprint {stored.fingerprint[:16]}."
+
+
+def frozen_answer(result_id: str, base_url: str, site: Site) -> FrozenAnswer:
+    """The answer as it was frozen. Raises NotFound where there is none."""
     stored = load_result(site.database, result_id)
-    catalogue = site.catalogue.current()
-    names = names_for(catalogue)
-    answer = answer_view(stored.request, stored.advice, names, lambda changes: link_with(stored.request, changes, names))
-    title = result_title(answer)
+    names = names_for(site.catalogue.current())
+    return FrozenAnswer(
+        stored=stored,
+        answer=answer_view(stored.request, stored.advice, names, lambda changes: link_with(stored.request, changes, names)),
+        question=question(entry_of_document(stored.request, names), names, stored.request["workload"]),
+        address=f"{base_url.rstrip('/')}/r/{stored.id}",
+        edit_href=address_of(stored.request, names),
+    )
+
+
+def result_page(frozen: FrozenAnswer, site: Site) -> ResultPage:
+    """The page of a shared result, with what today's catalogue and formulas would change."""
+    stored, title = frozen.stored, result_title(frozen.answer)
+    receipt_now = receipt(stored.advice, site.catalogue.current(), clock.today())
     return ResultPage(
         id=stored.id,
         title=title,
@@ -47,25 +77,28 @@ def result_page(result_id: str, base_url: str, site: Site) -> ResultPage:
         revision=stored.revision,
         estimator_version=stored.estimator_version,
         fingerprint=stored.fingerprint[:16],
-        address=f"{base_url.rstrip('/')}/r/{stored.id}",
-        edit_href=address_of(stored.request, names),
-        answer=answer,
-        question=question(entry_of_document(stored.request, names), names, stored.request["workload"]),
-        receipt=receipt_view(receipt(stored.advice, catalogue, clock.today()), stored, answer_today(stored, site)),
+        address=frozen.address,
+        edit_href=frozen.edit_href,
+        answer=frozen.answer,
+        question=frozen.question,
+        receipt=receipt_view(receipt_now, stored, replay(stored, site)),
+        card=share_card(frozen.answer, frozen.provenance, frozen.address),
     )
 
 
-def answer_today(stored: StoredResult, site: Site) -> Mapping[str, Any] | None:
-    """Today's answer to the question of a shared result; None where today's program no longer takes the question."""
+def replay(stored: StoredResult, site: Site) -> Replay:
+    """Today's answers to the question of a shared result: with today's catalogue, and where the formulas changed, with that of then."""
     try:
-        return site.first_view(parse_request(stored.request))
+        request = parse_request(stored.request)
+        other_formulas = stored.estimator_version != ESTIMATOR_VERSION
+        of_then = site.first_view_at(request, stored.revision, stored.created_at.date()) if other_formulas else None
+        return Replay(today=site.first_view(request), with_catalogue_of_then=of_then)
     except InvalidInput:
-        return None
+        return Replay(today=None, with_catalogue_of_then=None)
 
 
-def result_document(result_id: str, site: Site) -> dict[str, Any]:
-    """A shared result as JSON. Raises NotFound where there is none."""
-    stored = load_result(site.database, result_id)
+def result_document(stored: StoredResult) -> dict[str, Any]:
+    """A shared result as JSON."""
     return {
         "id": stored.id,
         "created_at": stored.created_at.isoformat().replace("+00:00", "Z"),

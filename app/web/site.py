@@ -11,7 +11,7 @@ from fastapi import Depends, Request
 from app import clock
 from app.advice_document import lever_json
 from app.advisor import FirstView, first_view, levers_of
-from app.catalogue.snapshot import CatalogueCache
+from app.catalogue.snapshot import CatalogueCache, snapshot_at
 from app.database import Database
 from app.hardware import Catalogue
 from app.settings import Settings
@@ -62,6 +62,13 @@ class Site:
     def advice(self, request: AdviceRequest) -> Document:
         """The whole advice for a request with today's catalogue. Raises what `first_view` of the advisor raises."""
         return {**self.first_view(request), "levers": self.levers(request)}
+
+    def first_view_at(self, request: AdviceRequest, revision: int, day: date) -> Document:
+        """What today's program would have answered on a day, with the catalogue of then."""
+        with self.database.read() as session:
+            catalogue = snapshot_at(session, revision).catalogue
+        key = _key(request, catalogue, day)
+        return self._answers.get(key, lambda: self._view(key, request, catalogue).to_json())
 
     def _view(self, key: Key, request: AdviceRequest, catalogue: Catalogue) -> FirstView:
         def work_out() -> FirstView:

@@ -33,6 +33,7 @@
     if (!button) return;
     if ("themeSwitch" in button.dataset) { event.preventDefault(); switchTheme(button); }
     if (button.dataset.copy) copy(button);
+    if ("print" in button.dataset) print();
     if (button.name === "pick" && window.htmx) { event.preventDefault(); pickModel(button); }
   });
 
@@ -67,6 +68,7 @@
   document.addEventListener("htmx:sendError", () => say("The site cannot be reached. What you typed is still here."));
 
   for (const button of document.querySelectorAll("[data-copy]")) button.hidden = !navigator.clipboard;
+  for (const button of document.querySelectorAll("[data-print]")) button.hidden = false;
 
   // On a narrow screen the answer comes first once a job has been described.
   const job = document.querySelector("details.job");

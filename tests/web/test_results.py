@@ -1,10 +1,14 @@
 """An answer is shared, stays what it was, and can be compared."""
 
+import csv
+import io
+from decimal import Decimal
 from urllib.parse import urlsplit
 
 import pytest
 from starlette.testclient import TestClient
 
+from app.web.contexts.result_text import escaped
 from app.web.routes.theme import own_address
 from tests.web.markup import Page, read
 
@@ -58,8 +62,9 @@ def test_a_copy_can_be_edited_and_starts_as_the_same_job(client: TestClient, sha
 
 def test_the_json_of_a_shared_answer_is_what_the_page_was_made_of(client: TestClient, shared: str) -> None:
     page = read(client.get(shared).text)
-    address = next(link for link in links(page) if link.startswith("/api/v1/results/"))
+    address = next(link for link in links(page) if link.endswith(".json"))
     document = client.get(address).json()
+    assert document == client.get(f"/api/v1/results/{shared.removeprefix('/r/')}").json()
     assert document["request"]["workload"]["tuning"]["method"] == "lora"
     assert document["advice"]["picks"]
     assert document["id"] == shared.removeprefix("/r/")
@@ -91,10 +96,84 @@ def test_what_cannot_be_answered_cannot_be_shared(client: TestClient, request_te
 def test_results_are_compared_by_id_or_by_link(client: TestClient, shared: str) -> None:
     other = share(client, "/?preset=resnet50")
     page = read(client.get("/compare", params={"r": [shared.removeprefix("/r/"), f"https://rigwise.test{other}"]}).text)
-    headings = [cell.text for cell in page.all("th", scope="col")]
-    assert headings[1].startswith("Llama 3.1 8B")
-    assert headings[2].startswith("ResNet-50")
+    first, second = (cell.text for cell in page.all("th", scope="col"))
+    assert "Llama 3.1 8B" in first
+    assert "ResNet-50" in second
     assert "differs" in page.all("tbody")[0].text
+
+
+def test_machines_of_one_answer_are_compared_and_the_best_of_each_row_is_told(client: TestClient, shared: str) -> None:
+    page = read(client.get("/compare", params={"r": shared.removeprefix("/r/")}).text)
+    others = [link for link in links(page) if "~" in link]
+    two = read(client.get(others[0]).text)
+    assert len(two.all("th", scope="col")) == 2
+    price = next(row for row in two.all("tr") if row.text.strip().startswith("Price"))
+    assert price.text.count("best") == 1
+    job = next(row for row in two.all("tr") if row.text.strip().startswith("Job"))
+    assert "differs" not in job.text
+    switch = next(link for link in links(two) if "differences=true" in link and ".csv" not in link)
+    assert "Job" not in read(client.get(switch).text).all("tbody")[0].text
+    assert client.get(f"{shared.replace('/r/', '/compare?r=')}~nothing").status_code == 404
+
+
+def test_a_comparison_can_be_taken_along(client: TestClient, shared: str) -> None:
+    rows = list(csv.reader(io.StringIO(client.get("/compare.csv", params={"r": shared.removeprefix("/r/")}).text)))
+    assert rows[0][1].endswith(f"({shared.removeprefix('/r/')})")
+    assert ["Estimator", "0.1.0"] in rows
+
+
+def test_a_column_is_taken_away_by_its_link(client: TestClient, shared: str) -> None:
+    page = read(client.get("/compare", params={"r": shared.removeprefix("/r/")}).text)
+    assert next(link.attributes["href"] for link in page.all("a") if link.text.startswith("Remove")) == "/compare"
+
+
+def test_the_parts_and_the_maths_of_a_result_are_files(client: TestClient, shared: str) -> None:
+    document = client.get(f"{shared}.json").json()
+    bill = list(csv.DictReader(io.StringIO(client.get(f"{shared}.csv").text)))
+    pick = document["advice"]["picks"][0]
+    mine = [row for row in bill if row["role"] == pick["role"]]
+    total = sum(Decimal(row["unit_price"]) * int(row["quantity"]) for row in mine)
+    assert str(total) == pick["machine"]["price"]["total"]["amount"]
+    assert all(row["source"] and row["observed_on"] for row in mine)
+    maths = list(csv.DictReader(io.StringIO(client.get(f"{shared}/maths.csv").text)))
+    of_gpu = sum(int(row["bytes"]) for row in maths if row["ledger"] == "gpu_memory")
+    assert of_gpu == document["advice"]["estimate"]["gpu_memory"]["required_bytes"]
+
+
+def test_a_result_is_a_card_of_plain_text_and_a_markdown_document(client: TestClient, shared: str) -> None:
+    page = read(client.get(shared).text)
+    card = client.get(f"{shared}.txt").text
+    assert card.strip() == page.all("pre")[0].text
+    assert card.endswith(f"http://rigwise.test{shared}\n")
+    assert len(card.splitlines()) < 16
+    document = client.get(f"{shared}.md").text
+    assert document.startswith("# You need ")
+    assert "## The question" in document
+    assert "not current" in document
+    rows = [line for line in document.splitlines() if line.startswith("|")]
+    assert all(line.endswith(" |") for line in rows)
+
+
+def test_markdown_shows_what_people_typed_as_text() -> None:
+    assert escaped("a|b <script>\n*c*") == r"a\|b \<script\> \*c\*"
+
+
+@pytest.mark.parametrize("form", ["", ".json", ".md", ".txt", ".csv", "/maths.csv"])
+def test_every_form_of_a_result_is_private_and_not_sent_twice(client: TestClient, shared: str, form: str) -> None:
+    answer = client.get(shared + form)
+    again = client.get(shared + form, headers={"If-None-Match": answer.headers["etag"]})
+    assert (answer.status_code, again.status_code) == (200, 304)
+    for one in (answer, again):
+        assert (one.headers["referrer-policy"], one.headers["x-robots-tag"]) == ("no-referrer", "noindex")
+    assert client.get(f"/r/{'A' * 22}{form}").status_code == 404
+
+
+def test_a_shared_answer_tells_other_programs_what_it_is(client: TestClient, shared: str) -> None:
+    page = read(client.get(shared).text)
+    told = {meta.attributes["property"]: meta.attributes["content"] for meta in page.all("meta") if "property" in meta.attributes}
+    assert told["og:url"] == f"http://rigwise.test{shared}"
+    assert "Llama 3.1 8B" in told["og:title"]
+    assert told["og:description"].startswith("You need ")
 
 
 def test_a_comparison_starts_empty_and_holds_four_at_most(client: TestClient, shared: str) -> None:

@@ -1,18 +1,17 @@
 """A frozen result: the answer as it was given, the question, and what the same machine costs today."""
 
-from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
 
 from app.money import Money
 from app.results.permalinks import StoredResult
 from app.results.receipts import LineThenAndNow, PickThenAndNow, Receipt
+from app.units import format_binary
 from app.web.contexts.answer import AnswerView
 from app.web.contexts.headline import Piece
 from app.web.contexts.job import QuestionRow
-from app.web.contexts.machine import quantified
-from app.web.contexts.values import whole
-from app.web.formats import MINUS, plural
+from app.web.contexts.machine import age_of, machine_title, quantified
+from app.web.contexts.values import Document, money_of, whole
+from app.web.formats import MINUS, age, day, plural
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -20,11 +19,13 @@ class ReceiptLine:
     """One part, then and now."""
 
     name: str
+    part_id: str
     then: str
     now: str
+    seen: str  # the day of the price of now, and how old it is
+    age: str  # "", "stale" or "not current"
     change: str
     tone: str
-    cause: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -52,6 +53,7 @@ class ResultPage:
     answer: AnswerView
     question: tuple[QuestionRow, ...]
     receipt: ReceiptView | None
+    card: str  # the result as plain text, to paste into a message
 
 
 def result_title(answer: AnswerView) -> tuple[Piece, ...]:
@@ -69,35 +71,83 @@ def result_title(answer: AnswerView) -> tuple[Piece, ...]:
     )
 
 
-def receipt_view(receipt: Receipt, stored: StoredResult, now: Mapping[str, Any] | None) -> ReceiptView | None:
-    """The receipt of the pick that the objective asked for; `now` is today's answer to the same question, if there is one."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Replay:
+    """Today's answers to the question of a shared result; None where today's program no longer takes the question."""
+
+    today: Document | None
+    with_catalogue_of_then: Document | None  # by today's formulas; worked out only where the formulas are other ones
+
+
+def receipt_view(receipt: Receipt, stored: StoredResult, replay: Replay) -> ReceiptView | None:
+    """The receipt of the pick that the objective asked for: what it costs today, and which of price, catalogue and formula matters."""
     objective = stored.request["limits"]["objective"]
     pick = next((pick for pick in receipt.picks if pick.role == objective), None)
     if pick is None:
         return None
+    sentences = (_moved(pick), _formulas(stored, replay), _why_another(pick, replay, objective))
     return ReceiptView(
-        headline=_headline(pick, now, objective),
-        sentences=_sentences(pick, stored, now),
+        headline=_headline(pick, replay.today, objective),
+        sentences=" ".join(filter(None, sentences)),
         lines=tuple(_line(line) for line in pick.lines),
     )
 
 
-def _headline(pick: PickThenAndNow, now: Mapping[str, Any] | None, objective: str) -> str:
+def _headline(pick: PickThenAndNow, today: Document | None, objective: str) -> str:
     if pick.now is None or pick.difference is None:
-        return "A part of this machine is no longer sold."
-    price = f"With today's prices: {whole(pick.now)} ({_signed(pick.difference)})."
-    if now is None:
+        price = "A part of this machine is no longer sold."
+    else:
+        price = f"With today's prices: {whole(pick.now)} ({_signed(pick.difference)})."
+    if today is None:
         return price
-    machine = next((one["machine"]["id"] for one in now["picks"] if one["role"] == objective), None)
-    return f"{price} The pick would be {'the same' if machine == pick.machine else 'another machine'}."
+    machine = picked(today, objective)
+    if machine is None:
+        return f"{price} Today no machine is within the limits."
+    same = machine["id"] == pick.machine
+    return f"{price} The pick would be {'the same' if same else _named(machine)}."
 
 
-def _sentences(pick: PickThenAndNow, stored: StoredResult, now: Mapping[str, Any] | None) -> str:
+def _named(machine: Document) -> str:
+    return f"{machine_title(machine)} for {whole(money_of(machine['price']['total']))}"
+
+
+def _moved(pick: PickThenAndNow) -> str:
     moved = len(pick.changed)
-    parts = f"{plural(moved, 'part')} changed." if moved else "No part changed its price."
-    version = now["estimate"]["version"]["estimator"] if now else stored.estimator_version
-    same = version == stored.estimator_version
-    return f"{parts} {'No formula has changed.' if same else f'The formulas are those of {version} today.'}"
+    return f"{plural(moved, 'part')} changed." if moved else "No part changed its price."
+
+
+def _formulas(stored: StoredResult, replay: Replay) -> str:
+    """What other formulas make of the memory that the job needs."""
+    if replay.today is None:
+        return "Today's program no longer takes this question."
+    then, now = stored.estimator_version, replay.today["estimate"]["version"]["estimator"]
+    if then == now:
+        return "No formula has changed."
+    name, before, after = _memory(stored.advice["estimate"], replay.today["estimate"])
+    change = f"{after / before - 1:+.1%}".replace("%", " %").replace("-", MINUS)
+    moved = "did not change" if before == after else f"changed by {change}, from {format_binary(before)} to {format_binary(after)}"
+    return f"With the formulas of {now} in place of {then}, the {name} that it needs {moved}."
+
+
+def _memory(then: Document, now: Document) -> tuple[str, int, int]:
+    key, name = ("gpu_memory", "GPU memory") if then["gpu_memory"] and now["gpu_memory"] else ("host_memory", "system RAM")
+    return name, then[key]["required_bytes"], now[key]["required_bytes"]
+
+
+def _why_another(pick: PickThenAndNow, replay: Replay, objective: str) -> str:
+    """Whether it is the formulas or the catalogue that changes the pick; nothing where it is the same."""
+    today, of_then = (picked(answer, objective) if answer else None for answer in (replay.today, replay.with_catalogue_of_then))
+    if replay.today is None or (today and today["id"] == pick.machine):
+        return ""
+    by_formula = replay.with_catalogue_of_then is not None and (of_then is None or of_then["id"] != pick.machine)
+    if by_formula:
+        return "The formulas change the pick: with the prices of then it would be another one too."
+    return "The catalogue changes the pick: with the parts and prices of then it would be the same."
+
+
+def picked(answer: Document, objective: str) -> Document | None:
+    """The machine that an answer picks for the objective."""
+    return next((one["machine"] for one in answer["picks"] if one["role"] == objective), None)
 
 
 def _line(line: LineThenAndNow) -> ReceiptLine:
@@ -106,11 +156,13 @@ def _line(line: LineThenAndNow) -> ReceiptLine:
     change = Money(0, then.currency) if now is None else now - then
     return ReceiptLine(
         name=quantified(line.quantity, line.name),
+        part_id=line.part if line.cause != "no longer listed" else "",
         then=whole(then),
         now="\N{EN DASH}" if now is None else whole(now),
-        change=_signed(change) if now is not None else line.cause,
+        seen="" if line.observed_now is None else f"{day(line.observed_now)}, {age(line.age_days or 0)}",
+        age=age_of(line.age_days),
+        change=f"{_signed(change)}{', by the exchange rate' if line.cause == 'exchange rate' else ''}" if now is not None else line.cause,
         tone="bad" if change.minor > 0 or now is None else "good" if change.minor < 0 else "",
-        cause=line.cause,
     )
 
 

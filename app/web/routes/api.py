@@ -11,6 +11,7 @@ from app.catalogue.browse import find_items
 from app.errors import InvalidInput
 from app.estimation.capacity import capacity as capacity_of
 from app.estimation.service import estimate_document
+from app.results.permalinks import load_result
 from app.web.api.catalogue_query import CatalogueQuery, KindName
 from app.web.api.description import problems, takes
 from app.web.api.schemas import (
@@ -85,7 +86,9 @@ def share_result(document: JsonDocument, site: SiteOf) -> JSONResponse:
 @router.get("/results/{result_id}", responses={200: {"model": ResultAnswer}, **problems(404, 422, 503)})
 def shared_result(result_id: Annotated[str, Path(max_length=200)], site: SiteOf) -> JSONResponse:
     """A shared result as it was frozen."""
-    return JSONResponse(result_document(result_id, site), headers={"X-Robots-Tag": "noindex", "Referrer-Policy": "no-referrer"})
+    return JSONResponse(
+        result_document(load_result(site.database, result_id)), headers={"X-Robots-Tag": "noindex", "Referrer-Policy": "no-referrer"}
+    )
 
 
 @router.get("/catalogue/{kind}", responses={200: {"model": CatalogueAnswer}, **problems(304, 404, 422, 503)})

@@ -1,91 +1,59 @@
-"""Two to four shared results beside each other."""
+"""Two to four machines of shared results beside each other."""
 
 import re
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Sequence
 from typing import Annotated
 
 from fastapi import APIRouter, Query, Request
 from fastapi.responses import Response
 
-from app.errors import InvalidInput
-from app.web.contexts.result import ResultPage
-from app.web.formats import day
+from app.errors import InvalidInput, NotFound
+from app.web.contexts.compare import SEPARATOR, ComparePage, column, compare_page, machines_of
+from app.web.downloads import csv_download
 from app.web.render import page
-from app.web.results import result_page
+from app.web.results import frozen_answer
 from app.web.routes.results import PRIVATE
-from app.web.site import SiteOf
+from app.web.site import Site, SiteOf
 
-MOST_RESULTS = 4
+MOST_COLUMNS = 4
 _ID_AT_THE_END = re.compile(r"([A-Za-z0-9_-]{22})/?\s*$")
 
 router = APIRouter(include_in_schema=False)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class CompareRow:
-    """One line of the comparison; `differs` where the columns are not all the same."""
-
-    label: str
-    cells: tuple[str, ...]
-
-    @property
-    def differs(self) -> bool:
-        """Whether there is anything to compare."""
-        return len(set(self.cells)) > 1
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ComparePage:
-    """Context of pages/compare.html."""
-
-    results: tuple[ResultPage, ...]
-    rows: tuple[CompareRow, ...]
-    room: bool
+Chosen = Annotated[list[str] | None, Query(max_length=MOST_COLUMNS + 1)]
 
 
 @router.get("/compare")
-def compare(request: Request, site: SiteOf, r: Annotated[list[str] | None, Query(max_length=MOST_RESULTS + 1)] = None) -> Response:
-    """The results whose links or ids are given."""
-    wanted = list(dict.fromkeys(_result_id(text) for text in r or () if text.strip()))
-    if len(wanted) > MOST_RESULTS:
-        raise InvalidInput(f"at most {MOST_RESULTS} results can be compared", "r")
-    results = tuple(result_page(result_id, str(request.base_url), site) for result_id in wanted)
-    rows = tuple(CompareRow(label=label, cells=tuple(read(one) for one in results)) for label, read in ROWS if results)
-    return page(request, "pages/compare.html", ComparePage(results=results, rows=rows, room=len(results) < MOST_RESULTS), headers=PRIVATE)
+def compare(request: Request, site: SiteOf, r: Chosen = None, differences: bool = False) -> Response:
+    """The machines whose results are given by link or id, each with the id of one of its machines behind a tilde."""
+    return page(request, "pages/compare.html", _compared(request, site, r or (), differences), headers=PRIVATE)
 
 
-def _result_id(text: str) -> str:
-    """The id of a link, or the text itself."""
-    match = _ID_AT_THE_END.search(text)
-    return match[1] if match else text.strip()
+@router.get("/compare.csv")
+def compare_as_csv(request: Request, site: SiteOf, r: Chosen = None, differences: bool = False) -> Response:
+    """The same table, one column for each machine."""
+    view = _compared(request, site, r or (), differences)
+    heads = [f"{head.machine} ({head.key})" for head in view.heads]
+    rows = [row for group in view.groups for row in group.rows]
+    table = [{"": row.label, **dict(zip(heads, (cell.text for cell in row.cells), strict=True))} for row in rows]
+    answer = csv_download(table, ["", *heads], "comparison")
+    answer.headers.update(PRIVATE)
+    return answer
 
 
-def _need(label: str) -> Callable[[ResultPage], str]:
-    return lambda result: next((need.figure for need in result.answer.needs if need.label == label), "none")
+def _compared(request: Request, site: Site, given: Sequence[str], differences: bool) -> ComparePage:
+    keys = list(dict.fromkeys(_key(text) for text in given if text.strip()))
+    if len(keys) > MOST_COLUMNS:
+        raise InvalidInput(f"at most {MOST_COLUMNS} machines can be compared", "r")
+    frozen = {key: frozen_answer(key.partition(SEPARATOR)[0], str(request.base_url), site) for key in keys}
+    for key, one in frozen.items():
+        if (named := key.partition(SEPARATOR)[2]) and named not in machines_of(one.stored):
+            raise NotFound(f"this result has no machine called '{named[:80]}'; choose one of those on its page")
+    columns = [column(key, one.stored, one.answer) for key, one in frozen.items()]
+    return compare_page(columns, MOST_COLUMNS, only_differences=differences)
 
 
-def _best(result: ResultPage) -> str:
-    return next((f"{pick.machine.title}, {pick.machine.total_text}" for pick in result.answer.picks if pick.best), "none")
-
-
-def _speed(result: ResultPage) -> str:
-    return next((pick.machine.speed_text for pick in result.answer.picks if pick.best), "") or "\N{EN DASH}"
-
-
-def _parts(result: ResultPage) -> str:
-    return next(("; ".join(line.name for line in pick.machine.lines) for pick in result.answer.picks if pick.best), "none")
-
-
-ROWS: tuple[tuple[str, Callable[[ResultPage], str]], ...] = (
-    ("GPU memory", _need("GPU memory")),
-    ("System RAM", _need("System RAM")),
-    ("SSD (hot)", _need("SSD (hot)")),
-    ("HDD (cold)", _need("HDD (cold)")),
-    ("Recommended", _best),
-    ("Its parts", _parts),
-    ("Its speed", _speed),
-    ("Machines found", lambda result: str(len(result.answer.frontier))),
-    ("Catalogue revision", lambda result: str(result.revision)),
-    ("Frozen on", lambda result: day(result.created_on)),
-)
+def _key(text: str) -> str:
+    """The id of a link, with the machine behind it if one is named."""
+    link, separator, machine = text.strip().partition(SEPARATOR)
+    match = _ID_AT_THE_END.search(link)
+    return (match[1] if match else link) + separator + machine
