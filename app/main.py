@@ -14,6 +14,7 @@ from app.settings import Settings, get_settings
 from app.web.api.description import describe
 from app.web.assets import Assets
 from app.web.errors import install_error_handlers
+from app.web.interruptions import install_interruptions
 from app.web.middleware.body_limit import BodyLimit
 from app.web.middleware.overload import Overload
 from app.web.middleware.request_log import RequestLog
@@ -33,6 +34,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     app = FastAPI(title="Rigwise", version=__version__, docs_url=None, redoc_url=None, lifespan=_lifespan)
     app.state.settings = settings or get_settings()
     install_error_handlers(app)
+    install_interruptions(app)
     for middleware in reversed(MIDDLEWARE):
         app.add_middleware(middleware)
     for router in ROUTERS:

@@ -28,6 +28,8 @@ class Settings(BaseSettings):
 
     metrics_token: Annotated[SecretStr, Field(min_length=16)] | None = None
     """What Prometheus must send as `Authorization: Bearer ...` to read /metrics; without it there is no /metrics."""
+    secure_cookies: bool = True
+    """False only where administrators must sign in over plain HTTP at another address than this machine's own, in development."""
 
 
 @lru_cache

@@ -105,6 +105,12 @@ def end_session(database: Database, token_hash: str) -> None:
         session.execute(delete(UserSession).where(UserSession.token_hash == token_hash))
 
 
+def end_session_of(database: Database, token: str) -> None:
+    """Ends the session of a token, if it is one."""
+    if token:
+        end_session(database, _hashed(token))
+
+
 def end_sessions(session: Session, user_id: int, *, handle: str = "", but: str = "") -> int:
     """Ends the user's sessions: all, the one of a handle, or all but that of the hash `but`. Returns how many there were."""
     query = delete(UserSession).where(UserSession.user_id == user_id, UserSession.token_hash != but)

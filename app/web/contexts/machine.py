@@ -5,14 +5,13 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import date
 
+from app.catalogue.coverage import NOT_CURRENT_DAYS, STALE_DAYS
 from app.money import Money
 from app.units import GIB, format_decimal
 from app.web.contexts.findings import FindingView, finding_views
 from app.web.contexts.values import Document, money_of, rate, whole
 from app.web.formats import duration
 
-STALE_DAYS = 30  # a price older than this may have moved
-NOT_CURRENT_DAYS = 90  # and is no longer called current beyond this
 HOUR_SECONDS = 3600
 TIGHT_SHARE = 0.92  # of a GPU's memory, above which little can change
 

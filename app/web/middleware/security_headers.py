@@ -7,6 +7,8 @@ CONTENT_SECURITY_POLICY = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self'; "
     "form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
 )
+ADMIN = "/admin"
+NEVER_KEPT = "no-store"  # what administrators see is not for caches, nor for the back button after signing out
 HEADERS = {
     "Content-Security-Policy": CONTENT_SECURITY_POLICY,
     "Strict-Transport-Security": "max-age=31536000",
@@ -36,6 +38,8 @@ class SecurityHeaders:
                 headers = MutableHeaders(scope=message)
                 for name, value in HEADERS.items():
                     headers.setdefault(name, value)
+                if scope["path"].startswith(ADMIN):
+                    headers["Cache-Control"] = NEVER_KEPT
             await send(message)
 
         await self._app(scope, receive, send_with_headers)

@@ -4,6 +4,7 @@ from fastapi import APIRouter
 
 from app.web.routes import (
     accuracy,
+    admin,
     advisor,
     api,
     catalogue,
@@ -21,5 +22,5 @@ from app.web.routes import (
 
 ROUTERS: tuple[APIRouter, ...] = (
     advisor.router, levers.router, why_not.router, models.router, results.router, catalogue.router, compare.router, method.router,
-    accuracy.router, theme.router, api.router, docs.router, health.router, metrics.router,
+    accuracy.router, theme.router, api.router, docs.router, health.router, admin.router, metrics.router,
 )  # fmt: skip

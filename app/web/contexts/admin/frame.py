@@ -1,0 +1,58 @@
+"""The frame around every admin page: where one can go, who one is, what was just done."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from app.accounts.roles import Role, allows
+from app.accounts.sessions import SignedIn
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One line of the navigation."""
+
+    label: str
+    address: str
+    role: Role = "editor"  # who sees it
+
+
+NAVIGATION: tuple[Entry, ...] = (
+    Entry("Dashboard", "/admin"),
+    Entry("Account", "/admin/account"),
+)
+"""A new page gets a line here and its router a line in `app/web/routes/admin`."""
+
+NOTICES: Mapping[str, str] = {
+    "signed-out": "You are signed out.",
+    "password": "Your password is changed. Every other session of yours has ended.",
+    "session-ended": "The session has ended.",
+    "sessions-ended": "Every other session of yours has ended.",
+    "factor-off": "Signing in needs the password alone again.",
+}
+"""Sentences after an act, by the word that stands in the address: ?done=password."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AdminFrame:
+    """What layouts/admin.html reads."""
+
+    user: str
+    role: str
+    entries: tuple[tuple[Entry, bool], ...]  # with whether it is the page at hand
+    notice: str
+
+
+def admin_frame(who: SignedIn, path: str, done: str) -> AdminFrame:
+    """The frame for a user at an address, after an act."""
+    seen = [entry for entry in NAVIGATION if allows(who.role, entry.role)]
+    current = max((entry.address for entry in seen if _within(path, entry.address)), key=len, default="")
+    return AdminFrame(
+        user=who.name,
+        role=who.role,
+        entries=tuple((entry, entry.address == current) for entry in seen),
+        notice=NOTICES.get(done, ""),
+    )
+
+
+def _within(path: str, address: str) -> bool:
+    return path == address or path.startswith(f"{address}/")
