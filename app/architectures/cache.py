@@ -2,21 +2,32 @@
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from math import prod
 
 from app.tape import operators as op
-from app.tape.dtypes import DType
+from app.tape.dtypes import FP32, DType
 from app.tape.recorder import Category
-from app.tape.tensor import Storage, Tape, Tensor
+from app.tape.tensor import Shape, Storage, Tape, Tensor
 
 
 @dataclass(frozen=True, slots=True)
 class CacheLayer:
-    """What one layer caches for each position: key and value heads and their sizes; `window` bounds the positions it looks at."""
+    """What one layer caches for each position: key and value heads and their sizes; `window` bounds the positions it looks at.
 
-    heads: int
-    key_size: int
-    value_size: int
+    A recurrent layer holds, whatever the length, the last inputs of its convolution ([channels, taps]) and a state in fp32.
+    """
+
+    heads: int = 0
+    key_size: int = 0
+    value_size: int = 0
     window: int | None = None
+    convolution: Shape = ()
+    state: Shape = ()
+
+    def state_bytes(self, dtype: DType) -> int:
+        """Bytes that one sequence takes at any length."""
+        last_inputs = prod(self.convolution) * dtype.bytes if self.convolution else 0
+        return last_inputs + (prod(self.state) * FP32.bytes if self.state else 0)
 
     @property
     def elements_per_position(self) -> int:
@@ -48,12 +59,20 @@ class KvCache:
     def __init__(self, tape: Tape, *, length: int = 0) -> None:
         self.tape, self.length = tape, length
         self.layers: dict[int, tuple[Tensor, Tensor]] = {}
+        self.convolutions: dict[int, Tensor] = {}
+        self.states: dict[int, Tensor] = {}
 
     @classmethod
     def prefilled(cls, tape: Tape, layers: Iterable[tuple[int, int, CacheLayer]], batch: int, length: int, dtype: DType) -> "KvCache":
         """The cache as an earlier prefill of `length` tokens leaves it; `layers` gives index, equal blocks it stands for, and shape."""
         cache = cls(tape, length=length)
         for index, times, layer in layers:
+            if layer.convolution:
+                cache.convolutions[index] = cache._held((batch, *layer.convolution), times, dtype)
+            if layer.state:
+                cache.states[index] = cache._held((batch, *layer.state), times, FP32)
+            if not layer.heads:
+                continue
             key = cache._held((batch, layer.heads, length, layer.key_size), times, dtype)
             value = cache._held((batch, layer.heads, length, layer.value_size), times, dtype)
             cache.layers[index] = (_visible(key, layer.window), _visible(value, layer.window))
@@ -67,6 +86,19 @@ class KvCache:
         tensor = Tensor(self.tape, shape, dtype, None)
         tensor.storage = Storage(self.tape.record, tensor.bytes, Category.KV_CACHE, times)
         return tensor
+
+    def last_inputs(self, layer: int, x: Tensor, taps: int) -> Tensor:
+        """Keeps the last `taps` positions of x [batch, channels, length]; gives x with those before it. A prefill starts from nothing."""
+        held = self.convolutions.get(layer)
+        if held is None:
+            self.convolutions[layer] = self.tape.empty((*x.shape[:2], taps), x.dtype, Category.KV_CACHE)
+            return x
+        return op.concatenate([held, x], axis=-1)
+
+    def keep_state(self, layer: int, state: Tensor) -> None:
+        """Copies the state of a recurrent layer over the one before."""
+        if layer not in self.states:
+            self.states[layer] = self.tape.empty(state.shape, state.dtype, Category.KV_CACHE)
 
     def update(self, layer: int, key: Tensor, value: Tensor, window: int | None = None) -> tuple[Tensor, Tensor]:
         """Appends new keys and values by a concatenation that copies all; gives everything that attention may read."""

@@ -16,6 +16,7 @@ from app.architectures.network import Inputs, Options, block_kinds, indices
 from app.architectures.positions import Turns, rotation
 from app.architectures.tensor_parallel import share_of
 from app.tape import operators as op
+from app.tape.dtypes import FP32
 from app.tape.modules import Blocks, Embedding, Linear, Module, RMSNorm
 from app.tape.tensor import Tape, Tensor
 
@@ -46,6 +47,7 @@ class DecoderSpec:
     windows: tuple[int | None, ...] = ()
     rotary_size: int | None = None  # components of a head that are turned; None: all
     rotation_by_window: bool = False  # layers with a window turn by other angles
+    turned: tuple[bool, ...] = ()  # whether each layer turns queries and keys; empty: all do
     embedding_dropout: float = 0.0
     attention_dropout: float = 0.0
     residual_dropout: float = 0.0
@@ -55,6 +57,13 @@ class DecoderSpec:
     capped_attention: bool = False
     always_eager: bool = False  # attention has a form that no fused kernel computes
     capped_logits: bool = False
+    scaled_residual: bool = False  # what each part adds to the stream is multiplied by a number first
+    scaled_logits: bool = False
+    wide_logits: bool = False  # logits are handed on in fp32
+
+    def turns(self, layer: int) -> bool:
+        """Whether one layer turns queries and keys by their positions."""
+        return self.turned[layer] if self.turned else True
 
     def window(self, layer: int) -> int | None:
         """Sliding window of one layer."""
@@ -80,8 +89,9 @@ class Attention(Module):
         query = self._heads(self.q_proj(x), "q_norm")
         key = self._heads(self.k_proj(x), "k_norm")
         value = heads_of(self.v_proj(x), self.spec.head_size)
-        turn = turns[self.window]
-        query, key = op.rotary_embedding(query, *turn), op.rotary_embedding(key, *turn)
+        if self.spec.turns(self.layer):
+            turn = turns[self.window]
+            query, key = op.rotary_embedding(query, *turn), op.rotary_embedding(key, *turn)
         if cache is not None:
             key, value = cache.update(self.layer, key, value, self.window)
         out, weights = self.attend(query, key, value, masks[self.window])
@@ -139,7 +149,7 @@ class DecoderBlock(Module):
         attention: Callable[[DecoderSpec, Options, int], Callable[..., Attended]] = Attention,
         feed_forward: Callable[[DecoderSpec], Layer] = feed_forward_of,
     ) -> None:
-        self.dropout = spec.residual_dropout
+        self.dropout, self.scaled = spec.residual_dropout, spec.scaled_residual
         self.input_layernorm = spec.norm(spec.hidden)
         self.self_attn = attention(spec, options, layer)
         self.post_attention_layernorm = spec.norm(spec.hidden)
@@ -149,11 +159,15 @@ class DecoderBlock(Module):
         residual = x
         x = self.input_layernorm(x)
         x, _ = self.self_attn(x, turns, masks, cache)
-        x = op.add(residual, op.dropout(x, self.dropout))
+        x = op.add(residual, self._added(x))
         residual = x
         x = self.post_attention_layernorm(x)
         x = self.mlp(x)
-        return op.add(residual, op.dropout(x, self.dropout))
+        return op.add(residual, self._added(x))
+
+    def _added(self, x: Tensor) -> Tensor:
+        x = op.dropout(x, self.dropout)
+        return op.scaled(x) if self.scaled else x
 
 
 class Decoder(LanguageModel):
@@ -173,7 +187,7 @@ class Decoder(LanguageModel):
 
     def kind(self, layer: int) -> object:
         """What tells the blocks of different layers apart."""
-        return self.spec.window(layer)
+        return self.spec.window(layer), self.spec.turns(layer)
 
     def hidden_states(self, tape: Tape, inputs: Inputs, cache: KvCache | None = None) -> Tensor:
         """The normed output of the last block, [batch, length, hidden]."""
@@ -203,8 +217,10 @@ class Decoder(LanguageModel):
         return self.spec.rotary_size or self.spec.head_size
 
     def logits(self, x: Tensor) -> Tensor:
-        """Logits, capped where the model does so."""
+        """Logits, scaled or capped where the model does so."""
         logits = super().logits(x)
+        logits = op.cast(logits, FP32) if self.spec.wide_logits else logits
+        logits = op.scaled(logits) if self.spec.scaled_logits else logits
         if not self.spec.capped_logits:
             return logits
         logits = op.scaled(logits)

@@ -34,6 +34,11 @@ class ExpertsSpec:
     weights_in_stream_type: bool = True
     sparse: tuple[bool, ...]
 
+    @classmethod
+    def none(cls, layers: int) -> "ExpertsSpec":
+        """No layer has experts."""
+        return cls(experts=1, chosen=1, width=1, sparse=(False,) * layers)
+
     @property
     def idle_share(self) -> float:
         """Share of the routed experts' weights that one token does not pass through."""
@@ -140,8 +145,8 @@ class MixtureDecoder(Decoder):
         return SparseFeedForward(spec, self.experts)
 
     def kind(self, layer: int) -> object:
-        """Layers differ by window and by having experts."""
-        return self.spec.window(layer), self.experts.sparse[layer]
+        """Layers differ also by having experts."""
+        return super().kind(layer), self.experts.sparse[layer]
 
     def active_parameters(self) -> int | None:
         """All weights but those of the experts that a token is not sent to."""

@@ -6,6 +6,7 @@ from app.architectures.cache import CacheLayer, DecoderCache
 from app.architectures.language_head import LanguageModel
 from app.architectures.network import Network
 from app.estimation.runtimes import Runtime, kv_bytes
+from app.tape.dtypes import BF16
 from app.units import round_up
 from app.workloads.inference import InferenceWorkload
 
@@ -49,16 +50,25 @@ def batch_of(workload: InferenceWorkload) -> int:
 
 
 def _of_decoder(layers: tuple[CacheLayer, ...], workload: InferenceWorkload, runtime: Runtime) -> Cache:
+    """Keys and values of the layers that attend; beside them the states of recurrent layers, as large at any length."""
     elements = sum(layer.elements_per_position * runtime.cells(layer, workload.context_length) for layer in layers)
-    total = kv_bytes(elements, workload.kv_cache_format) * workload.concurrent_sequences
+    states = sum(layer.state_bytes(BF16) for layer in layers)
+    total = (kv_bytes(elements, workload.kv_cache_format) + states) * workload.concurrent_sequences
     per_token = kv_bytes(sum(layer.elements_per_position for layer in layers), workload.kv_cache_format)
+    attending = [layer for layer in layers if layer.heads]
+    parts = [_formula(attending, workload, runtime)] if attending else []
+    parts += [f"{workload.concurrent_sequences} sequences x {states:,} bytes of states"] if states else []
+    return Cache(total, per_token, " + ".join(parts))
+
+
+def _formula(layers: list[CacheLayer], workload: InferenceWorkload, runtime: Runtime) -> str:
     first, context = layers[0], round_up(workload.context_length, runtime.cache_multiple)
     windows = sum(layer.window is not None and runtime.cells(layer, context) < context for layer in layers)
     formula = (
         f"{len(layers)} layers x {workload.concurrent_sequences} sequences x {context:,} positions x "
         f"{first.heads} heads x ({first.key_size} + {first.value_size}) x {workload.kv_cache_format}"
     )
-    return Cache(total, per_token, f"{formula}; {windows} layers keep a window only" if windows else formula)
+    return f"{formula}; {windows} layers keep a window only" if windows else formula
 
 
 def _of_encoder_decoder(decoder: DecoderCache, workload: InferenceWorkload, runtime: Runtime) -> Cache:

@@ -28,7 +28,7 @@ def inference_pass(prepared: PreparedInference, gpu_share: float) -> InferencePa
         kv_bytes_per_position=prepared.cache.per_token,
         layers=prepared.network.layer_count(),
         hidden=hidden,
-        attention_width=heads * prepared.language.cache_layers()[0].key_size,
+        attention_width=heads * max(layer.key_size for layer in prepared.language.cache_layers()),
         prompt_tokens=workload.prompt_tokens,
         context=workload.context_length,
         sequences=workload.concurrent_sequences,

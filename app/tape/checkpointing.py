@@ -33,6 +33,8 @@ class Frame:
     again, as far as its last saving operator.
     """
 
+    holds = False
+
     def __init__(self, tape: Tape, function: Callable[..., object], arguments: Sequence[object]) -> None:
         self.tape, self.function = tape, function
         self.arguments = [_outside(given) for given in arguments]
@@ -66,6 +68,8 @@ class Frame:
 
 class Recomputation:
     """Gathers what the operators of a function save when it is run again, and stops it at the last of them."""
+
+    holds = True
 
     def __init__(self, saving: int) -> None:
         self.saving = saving

@@ -103,7 +103,9 @@ class Deferred(Storage):
 
 
 class Keeper(Protocol):
-    """Decides what a node holds of the storages that its operator saves."""
+    """Decides what a node holds of the storages that its operator saves. `holds`: whether it holds any."""
+
+    holds: bool
 
     def keep(self, saved: Sequence[Storage | None], out: "Tensor") -> "Sequence[Storage | None] | Callable[[], Sequence[Storage | None]]":
         """What the node behind `out` holds: the storages, or the way to get at them later."""
@@ -136,6 +138,11 @@ class Tape:
         self.training = training
         self.recording = training
         self.sequence = 0
+
+    @property
+    def keeps(self) -> bool:
+        """Whether what operators save now is kept for the backward pass."""
+        return self.recording and (self.keeper is None or self.keeper.holds)
 
     def empty(self, shape: Shape, dtype: DType, category: Category | None = None) -> "Tensor":
         """A new tensor; its category follows from the phase unless one is given."""

@@ -65,6 +65,16 @@ DECODERS: dict[str, Config] = {
     "deepseek_v2": LATENT,
     "deepseek_v3": LATENT,
 }
+SELECTIVE = {**SHAPE, "intermediate_size": 512, "state_size": 16}
+MAMBA_HEADS = {**SHAPE, "mamba_n_heads": 8, "mamba_d_head": 64, "mamba_d_state": 32, "mamba_chunk_size": 32}
+RECURRENT: dict[str, Config] = {
+    **dict.fromkeys(("mamba", "falcon_mamba"), SELECTIVE),
+    "mamba2": {**SHAPE, "num_heads": 8, "head_dim": 64, "state_size": 32, "n_groups": 2, "chunk_size": 32},
+    "bamba": {**MAMBA_HEADS, "attn_layer_indices": [2]},
+    "jamba": {**EXPERTS, "attn_layer_period": 4, "attn_layer_offset": 2, "mamba_d_state": 16},
+    "falcon_h1": {**MAMBA_HEADS, "mamba_d_ssm": 512},
+    "granitemoehybrid": {**EXPERTS, **MAMBA_HEADS, "layer_types": ["mamba", "mamba", "attention", "mamba"]},
+}  # decoders that hold states beside or instead of keys and values
 ENCODERS: dict[str, Config] = {
     **dict.fromkeys(("bert", "roberta", "electra"), SHAPE),
     "modernbert": {**SHAPE, "num_hidden_layers": 6},
@@ -85,7 +95,7 @@ IMAGE_MODELS: dict[str, Config] = {
 }
 WAVEFORM = {**SHAPE, "conv_dim": [64] * 7}
 SPEECH: dict[str, Config] = dict.fromkeys(("wav2vec2", "hubert"), WAVEFORM)
-ALL: dict[str, Config] = {**DECODERS, **ENCODERS, **ENCODER_DECODERS, **IMAGE_MODELS, **SPEECH}
+ALL: dict[str, Config] = {**DECODERS, **RECURRENT, **ENCODERS, **ENCODER_DECODERS, **IMAGE_MODELS, **SPEECH}
 
 
 def built(kind: str, *, changes: Config | None = None, **options: Any) -> Network:

@@ -5,8 +5,21 @@ from typing import Any
 import pytest
 
 from app.architectures.readers.transformers_config import BUILDERS
+from app.tape.dtypes import BF16
 from app.tape.recorder import Category, Phase
-from tests.architectures.runs import ALL, DECODERS, ENCODER_DECODERS, Config, built, cached_bytes, decoder, generated, run_forward, trained
+from tests.architectures.runs import (
+    ALL,
+    DECODERS,
+    ENCODER_DECODERS,
+    RECURRENT,
+    Config,
+    built,
+    cached_bytes,
+    decoder,
+    generated,
+    run_forward,
+    trained,
+)
 
 EVERY = pytest.mark.parametrize("kind", ALL)
 EVERY_DECODER = pytest.mark.parametrize("kind", DECODERS)
@@ -77,6 +90,12 @@ def times_as_deep(config: Config, factor: int) -> dict[str, Any]:
     """The configuration, and those within it, with so many times its layers."""
     deeper: dict[str, Any] = {name: times_as_deep(value, factor) if isinstance(value, dict) else value for name, value in config.items()}
     deeper.update({name: factor * config[name] for name in DEPTHS if name in config})
+    for name in ("layer_types", "layers_block_type"):
+        if name in config:
+            deeper[name] = factor * config[name]
+    if "attn_layer_indices" in config:
+        count = config["num_hidden_layers"]
+        deeper["attn_layer_indices"] = [turn * count + layer for turn in range(factor) for layer in config["attn_layer_indices"]]
     if "attention_types" in config:
         deeper["attention_types"] = [[kinds, factor * times] for kinds, times in config["attention_types"]]
     return deeper
@@ -100,6 +119,16 @@ def test_a_decoded_token_joins_the_cache_that_was_there(kind: str) -> None:
     network = decoder(kind)
     per_position = sum(layer.elements_per_position for layer in network.cache_layers())
     assert cached_bytes(generated(network, cached=63)) == 2 * 64 * per_position
+
+
+@pytest.mark.parametrize("kind", RECURRENT)
+def test_recurrent_layers_hold_the_same_states_at_any_length(kind: str) -> None:
+    network = decoder(kind)
+    layers = network.cache_layers()
+    per_position = 2 * sum(layer.elements_per_position for layer in layers)
+    states = sum(layer.state_bytes(BF16) for layer in layers)
+    assert cached_bytes(generated(network, new=64)) == states + 64 * per_position
+    assert cached_bytes(generated(network, cached=127)) == states + 128 * per_position
 
 
 @pytest.mark.parametrize("kind", ["gemma2", "gemma3_text", "gpt_oss"])

@@ -14,6 +14,7 @@ from app.architectures.readers import (
     mixtures,
     parallel_decoders,
     speech_encoders,
+    state_spaces,
     vision_language,
 )
 from app.architectures.readers.decoder_heads import with_named_head
@@ -23,6 +24,7 @@ Builder = Callable[[Config, Options], Network]
 
 PROGRAMS: dict[str, Builder] = {
     "albert": encoders.albert,
+    "bamba": state_spaces.bamba,
     "bart": encoder_decoders.bart,
     "bert": encoders.bert,
     "bloom": gpt.bloom,
@@ -45,11 +47,17 @@ PROGRAMS: dict[str, Builder] = {
     "gpt_neo": gpt.gpt_neo,
     "gpt_neox": gpt.gpt_neox,
     "gptj": parallel_decoders.gptj,
+    "granitemoehybrid": state_spaces.granite_hybrid,
     "hubert": speech_encoders.hubert,
+    "falcon_h1": state_spaces.falcon_h1,
+    "falcon_mamba": state_spaces.falcon_mamba,
+    "jamba": state_spaces.jamba,
     "llama": llama.llama,
     "llama4": vision_language.llama4,
     "llama4_text": mixtures.llama4_text,
     "llava": vision_language.llava,
+    "mamba": state_spaces.mamba,
+    "mamba2": state_spaces.mamba2,
     "mbart": encoder_decoders.mbart,
     "mistral": llama.mistral,
     "mistral3": vision_language.mistral3,

@@ -60,8 +60,20 @@ def _gradient_like(gradient: Tensor, wanted: Meta, size: int) -> Tensor:
 
 
 # What each activation keeps for its backward pass. Source: derivatives.yaml, PyTorch 2.13.
-_SAVES_OUTPUT = {"relu", "tanh", "sigmoid"}
-_FLOPS = {"relu": 1, "silu": 5, "gelu": 8, "gelu_tanh": 10, "tanh": 6, "sigmoid": 4, "relu6": 2, "hardswish": 4, "quick_gelu": 6}
+_SAVES_OUTPUT = {"relu", "tanh", "sigmoid", "exp"}
+_FLOPS = {
+    "relu": 1,
+    "exp": 4,
+    "softplus": 8,
+    "silu": 5,
+    "gelu": 8,
+    "gelu_tanh": 10,
+    "tanh": 6,
+    "sigmoid": 4,
+    "relu6": 2,
+    "hardswish": 4,
+    "quick_gelu": 6,
+}
 
 
 def activation(x: Tensor, name: str) -> Tensor:
