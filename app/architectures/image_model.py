@@ -56,9 +56,11 @@ class ImageModel(ImageClassifier):
 
     def images(self, tape: Tape, inputs: Inputs) -> Tensor:
         """The batch of images, of the encoder's own size unless it takes any. Raises InvalidInput where they have no whole patches."""
-        height, width = (inputs.image if self.patches.any_size else None) or self.default_image
+        given = inputs.image if self.patches.any_size else None
+        height, width = given or self.default_image
         if height % self.patches.patch or width % self.patches.patch:
-            raise invalid_field("image_size", f"both sides must be multiples of the patch size, {self.patches.patch}")
+            field = "image_size" if given else "model.config.image_size"
+            raise invalid_field(field, f"both sides must be multiples of the patch size, {self.patches.patch}")
         return held(tape, (inputs.batch, self.channels, height, width), weight_dtype(self))
 
     def widths(self) -> tuple[int, int, int]:

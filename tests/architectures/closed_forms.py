@@ -132,6 +132,25 @@ def bloom(config: Config) -> int:
     return config["vocab_size"] * hidden + layers * (plain_block(hidden, 4 * hidden) + 4 * hidden) + 4 * hidden
 
 
+def mamba(config: Config) -> int:
+    """Gu and Dao 2023, figure 3: both projections, the convolution, what selects, and one state row per channel."""
+    hidden, channels, state, rank = (config[name] for name in ("hidden_size", "intermediate_size", "state_size", "time_step_rank"))
+    convolution = channels * (config["conv_kernel"] + 1)
+    selection = channels * (rank + 2 * state) + (rank + 1) * channels
+    layer = hidden + 3 * hidden * channels + convolution + selection + channels * state + channels
+    return ends(config) + config["num_hidden_layers"] * layer + hidden
+
+
+def mamba2(config: Config) -> int:
+    """Dao and Gu 2024, section 7: heads that share a rate, a bias of the time step and a skip weight."""
+    hidden, heads = config["hidden_size"], config["num_heads"]
+    channels = heads * config["head_dim"]
+    convolved = channels + 2 * config["n_groups"] * config["state_size"]
+    projections = hidden * (channels + convolved + heads) + channels * hidden
+    layer = hidden + projections + convolved * (config["conv_kernel"] + 1) + 3 * heads + channels
+    return ends(config) + config["num_hidden_layers"] * layer + hidden
+
+
 CLOSED_FORMS: dict[str, Callable[[Config], int]] = {
     **dict.fromkeys(("llama", "mistral", "phi3", "gemma", "smollm3"), llama),
     **dict.fromkeys(("deepseek_v2", "deepseek_v3"), deepseek),
@@ -148,6 +167,8 @@ CLOSED_FORMS: dict[str, Callable[[Config], int]] = {
     "gpt_neox": gpt_neox,
     "opt": opt,
     "bloom": bloom,
+    **dict.fromkeys(("mamba", "falcon_mamba"), mamba),
+    "mamba2": mamba2,
 }
 
 
