@@ -25,14 +25,29 @@ class Finding:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Sharding:
-    """How a job is spread over GPUs: degrees of data, tensor and pipeline parallelism, ZeRO stage, what moves to host RAM."""
+    """How a job is spread over GPUs: degrees of data, tensor, pipeline and context parallelism, ZeRO stage, what moves to host RAM.
+
+    `expert` divides experts over GPUs that `data` and `context` count already.
+    """
 
     gpus: int = 1
     data: int = 1
     tensor: int = 1
     pipeline: int = 1
+    context: int = 1
+    expert: int = 1
     zero_stage: int = 0
     offload: Offload = "none"
+
+    @property
+    def holders(self) -> int:
+        """GPUs that work with the same weights, on other samples or other parts of a sequence, and can share what belongs to them."""
+        return self.data * self.context
+
+    @property
+    def communicators(self) -> int:
+        """Kinds of parallelism that are used, each of which has a group of GPUs that talk to each other."""
+        return sum(degree > 1 for degree in (self.data, self.tensor, self.pipeline, self.context, self.expert))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -56,6 +56,9 @@ def _of_the_sharding(workload: TrainingWorkload, spread: Sharding, *, masters: b
          "Norms and the residual stream are whole on every GPU; sequence parallelism would divide them.", ""),
         (stages > 1, "pipeline_schedule",
          f"One forward, one backward in turn: the first of {stages} stages holds {min(stages, batches)} micro-batches.", waiting),
+        (spread.expert > 1, "balanced_experts",
+         "Every expert is taken to get as many tokens as any other; while routing is uneven, some GPUs need more.",
+         "Train with a load-balancing loss, or a capacity factor."),
         (spread.offload != "none", "offload_engine",
          "Offload is modelled as DeepSpeed does it, with its default buckets; the PCIe link sets the pace.", ""),
     )  # fmt: skip

@@ -9,7 +9,9 @@ from functools import cached_property
 from typing import NamedTuple
 
 from app.architectures.network import Inputs, Network
-from app.estimation.sharding import ModelShape, is_deepspeed, is_fsdp
+from app.estimation import context_parallel, expert_parallel
+from app.estimation.expert_parallel import keep_experts, routed_experts
+from app.estimation.sharding import Exchanges, ModelShape, is_deepspeed, is_fsdp
 from app.placement import Sharding
 from app.tape import optimizers
 from app.tape.recorder import Category, Moment, Phase, rounded
@@ -26,6 +28,8 @@ class Layout(NamedTuple):
 
     tensor: int = 1
     pipeline: int = 1
+    context: int = 1
+    expert: int = 1
     masters: bool = False
 
 
@@ -36,7 +40,8 @@ def layout_of(workload: TrainingWorkload, spread: Sharding) -> Layout:
     Source: DeepSpeed's bf16 and fp16 engines; PyTorch FSDP, MixedPrecision.
     """
     mixed = PRECISIONS[workload.precision].autocast is not None and not isinstance(workload.tuning, AdapterTuning)
-    return Layout(spread.tensor, spread.pipeline, masters=mixed and (is_fsdp(spread) or is_deepspeed(spread)))
+    masters = mixed and (is_fsdp(spread) or is_deepspeed(spread))
+    return Layout(spread.tensor, spread.pipeline, spread.context, spread.expert, masters=masters)
 
 
 @dataclass(frozen=True)
@@ -44,6 +49,7 @@ class TracedStep:
     """The step of one layout: its network, the trace, and what sharding needs to know of both."""
 
     network: Network
+    inputs: Inputs
     trace: Trace
     layout: Layout
     run: TrainingRun
@@ -78,6 +84,22 @@ class TracedStep:
             weight_element=max(weights, key=lambda p: p.size).dtype.bytes,
             gradient_element=max((p.dtype.bytes for p in weights if p.requires_grad), default=1),
             accumulating=self.run.accumulating,
+            experts=weight_bytes(routed_experts(self.network)),
+            expert_gradients=gradient_bytes(routed_experts(self.network)),
+            exchanges=self._exchanges,
+        )
+
+    @property
+    def _exchanges(self) -> Exchanges:
+        """What passes between the GPUs that divide sequences or experts."""
+        network, inputs, layout = self.network, self.inputs, self.layout
+        precision = PRECISIONS[self.run.precision]
+        dtype = precision.autocast or precision.weights
+        divided = layout.context > 1
+        return Exchanges(
+            keys=context_parallel.gathered_bytes(network, inputs, dtype, layout.context) if divided else 0,
+            key_gradients=context_parallel.gradient_bytes(network, inputs) if divided else 0,
+            rows=expert_parallel.COPIES * expert_parallel.row_bytes(network, inputs, dtype, layout.expert) if layout.expert > 1 else 0,
         )
 
     @cached_property
@@ -143,7 +165,7 @@ def gradient_bytes(parameters: Iterable[Parameter], *, once: bool = False) -> in
     return sum(rounded(p.bytes) * (1 if once else p.times) for p in parameters if p.requires_grad)
 
 
-def traced_step(network: Network, inputs: Inputs, run: TrainingRun, layout: Layout, accumulation: int) -> TracedStep:
+def traced_step(network: Network, workload: TrainingWorkload, inputs: Inputs, run: TrainingRun, layout: Layout) -> TracedStep:
     """Traces the step of a network that was built for this layout (Options.tensor).
 
     Raises InvalidInput where the network cannot be split as asked.
@@ -152,10 +174,15 @@ def traced_step(network: Network, inputs: Inputs, run: TrainingRun, layout: Layo
         raise invalid_field("parallelism.tensor", "splitting matrices is modelled for decoder-only transformers; use data parallelism here")
     if layout.pipeline > 1:
         _keep_stage(network, layout.pipeline)
+    if layout.expert > 1:
+        keep_experts(network, layout.expert)
+    if layout.context > 1:
+        inputs = context_parallel.share_of_sequence(network, workload, inputs, layout.context)
     if layout.masters:
         run = replace(run, precision=run.precision.removeprefix("amp_"))
     trace = trace_training(network, lambda tape: network.loss(tape, inputs), run, network.vocabulary)
-    return TracedStep(network, trace, layout, run, in_flight=min(layout.pipeline, accumulation))
+    in_flight = min(layout.pipeline, workload.gradient_accumulation_steps)
+    return TracedStep(network, inputs, trace, layout, run, in_flight)
 
 
 def _keep_stage(network: Network, stages: int) -> None:

@@ -92,11 +92,12 @@ def reservation_term(allocated_bytes: int, state_bytes: int, logits_bytes: int) 
     )  # fmt: skip
 
 
-def communicator_term(gpus: int) -> Term | None:
-    """Buffers of the collective-communication library where several cards work together."""
+def communicator_term(gpus: int, groups: int = 1) -> Term | None:
+    """Buffers of the collective-communication library where several cards work together: a communicator for each kind of parallelism."""
     if gpus == 1:
         return None
     return Term(
-        key="communicators", label="Communication buffers", bytes=NCCL_BYTES,
-        formula=f"one NCCL communicator over {gpus} GPUs = {format_binary(NCCL_BYTES)}", inputs={"gpus": gpus}, source=NCCL_SOURCE,
+        key="communicators", label="Communication buffers", bytes=groups * NCCL_BYTES,
+        formula=f"{groups} x {format_binary(NCCL_BYTES)} for a NCCL communicator, over {gpus} GPUs",
+        inputs={"gpus": gpus, "communicators": groups}, source=NCCL_SOURCE,
     )  # fmt: skip

@@ -30,10 +30,19 @@ BACKWARD = (Phase.BACKWARD, Phase.RECOMPUTE)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Exchanges:
+    """Bytes that one layer passes between the GPUs that divide sequences (keys and values, and gradients) or experts (rows of tokens)."""
+
+    keys: int = 0
+    key_gradients: int = 0
+    rows: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ModelShape:
     """What the schemes divide, gather and exchange, in bytes: all weights and trained gradients of the traced network, of its largest
-    block, of what lies outside the blocks and of what comes after them; fp32 master copies (0 where weights are stepped as they are).
-    `accumulating`: gradients of earlier micro-batches are there from the start."""
+    block, of what lies outside the blocks and of what comes after them; fp32 master copies (0 where weights are stepped as they are);
+    the weights and gradients of routed experts. `accumulating`: gradients of earlier micro-batches are there from the start."""
 
     weights: int
     gradients: int
@@ -47,12 +56,15 @@ class ModelShape:
     weight_element: int
     gradient_element: int
     accumulating: bool
+    experts: int
+    expert_gradients: int
+    exchanges: Exchanges
 
     def scaled(self, scale: float) -> "ModelShape":
         """The shape of a network this many times as large: a stand-in's, brought to the size it stands for."""
         if scale == 1.0:
             return self
-        kept = ("weight_element", "gradient_element", "accumulating")
+        kept = ("weight_element", "gradient_element", "accumulating", "exchanges")
         return replace(self, **{f.name: round(getattr(self, f.name) * scale) for f in fields(self) if f.name not in kept})
 
 
@@ -111,21 +123,24 @@ def _in_reduction(made: int, block: int) -> int:
 
 def is_fsdp(spread: Sharding) -> bool:
     """Whether weights are sharded as PyTorch's FSDP does."""
-    return spread.zero_stage == 3 and spread.offload == "none" and spread.data > 1
+    return spread.zero_stage == 3 and spread.offload == "none" and spread.holders > 1
 
 
 def is_deepspeed(spread: Sharding) -> bool:
     """Whether states are sharded or offloaded as DeepSpeed does."""
-    return spread.offload != "none" or (spread.zero_stage in (1, 2) and spread.data > 1)
+    return spread.offload != "none" or (spread.zero_stage in (1, 2) and spread.holders > 1)
 
 
 def shares(moment: Moment, spread: Sharding, shape: ModelShape) -> dict[Category, int]:
-    """Bytes of every category on one of `spread.data` GPUs that share the model states of this moment."""
+    """Bytes of every category on one of `spread.holders` GPUs that share the model states of this moment.
+
+    A GPU's experts are held by fewer of them: only those that keep the same ones share their states.
+    """
     whole = dict(zip(Category, moment.bytes_by_category, strict=True))
     if is_fsdp(spread) and shape.masters:
         whole = _fp32_shards(whole, shape)
     result = {
-        category: ceil_div(count, spread.data) if spread.zero_stage >= DIVIDED_FROM_STAGE.get(category, 4) else count
+        category: _divided(category, count, spread, shape) if spread.zero_stage >= DIVIDED_FROM_STAGE.get(category, 4) else count
         for category, count in whole.items()
     }
     if spread.offload != "none":
@@ -133,6 +148,12 @@ def shares(moment: Moment, spread: Sharding, shape: ModelShape) -> dict[Category
     if spread.offload == "all":
         result[Category.WEIGHTS] = 0
     return result
+
+
+def _divided(category: Category, count: int, spread: Sharding, shape: ModelShape) -> int:
+    part, whole = (shape.experts, shape.weights) if category is Category.WEIGHTS else (shape.expert_gradients, shape.gradients)
+    experts = count * part // whole if spread.expert > 1 and whole else 0
+    return ceil_div(count - experts, spread.holders) + ceil_div(experts * spread.expert, spread.holders)
 
 
 def _fp32_shards(whole: dict[Category, int], shape: ModelShape) -> dict[Category, int]:
@@ -154,8 +175,23 @@ def buffers(moment: Moment, spread: Sharding, shape: ModelShape) -> list[Buffer]
         found = [_deepspeed_bucket(spread, shape, phase)]
         found += [_deepspeed_live(shape)] if _gathers(spread) and phase is not Phase.OPTIMIZER else []
     else:
-        found = [_replica_buckets(shape)] if spread.data > 1 and spread.zero_stage == 0 else []
+        found = [_replica_buckets(shape)] if spread.holders > 1 and spread.zero_stage == 0 else []
+    found += _passed_on(phase, shape.exchanges)
     return [buffer for buffer in found if buffer.bytes]
+
+
+def _passed_on(phase: Phase, exchanges: Exchanges) -> list[Buffer]:
+    """What one layer passes between GPUs while it is at work, forward or backward."""
+    if phase is Phase.OPTIMIZER:
+        return []
+    gradients = exchanges.key_gradients if phase in BACKWARD else 0
+    return [
+        Buffer(key="context_exchange", label="Keys and values of whole sequences", bytes=exchanges.keys + gradients,
+               how="one layer's keys and values, gathered" + (", and fp32 gradients of this part, twice" if gradients else ""),
+               source="Liu et al. 2023 (ring attention); PyTorch, context_parallel with its default all-gather"),
+        Buffer(key="expert_exchange", label="Tokens for other GPUs' experts", bytes=exchanges.rows,
+               how="one layer's rows: sent and received", source="Lepikhin et al. 2021 (GShard); balanced routing"),
+    ]  # fmt: skip
 
 
 def _fsdp(moment: Moment, shape: ModelShape) -> list[Buffer]:
@@ -171,7 +207,7 @@ def _fsdp(moment: Moment, shape: ModelShape) -> list[Buffer]:
 
 
 def _gathers(spread: Sharding) -> bool:
-    return spread.offload == "all" or (spread.zero_stage == 3 and spread.data > 1)
+    return spread.offload == "all" or (spread.zero_stage == 3 and spread.holders > 1)
 
 
 def _exchange(count: int, how: str, source: str) -> Buffer:
@@ -213,5 +249,6 @@ def offloaded_bytes(spread: Sharding, shape: ModelShape, state_copies: int) -> i
     """
     if spread.offload == "none":
         return 0
-    trained = shape.gradients // shape.gradient_element
-    return 4 * trained * (2 + state_copies) + (shape.weights if spread.offload == "all" else 0)
+    others = spread.expert - 1  # GPUs that keep other experts
+    trained = (shape.gradients + others * shape.expert_gradients) // shape.gradient_element
+    return 4 * trained * (2 + state_copies) + (shape.weights + others * shape.experts if spread.offload == "all" else 0)

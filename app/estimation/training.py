@@ -4,9 +4,10 @@ from dataclasses import replace
 from functools import cached_property
 from typing import NamedTuple
 
+from app.architectures.language_head import LanguageModel
 from app.architectures.network import Inputs, Options
 from app.errors import InvalidInput
-from app.estimation import overheads, sharding
+from app.estimation import context_parallel, expert_parallel, overheads, sharding
 from app.estimation.assumptions import assumptions
 from app.estimation.estimate import GpuMemory, Parameters
 from app.estimation.frameworks import allocator_term, attention_of, eager_finding, execution_rule, framework_findings, framework_residual
@@ -17,6 +18,7 @@ from app.estimation.prepared_network import PreparedNetwork, block_count, prepar
 from app.estimation.residuals import SHARDED, Residual, interval
 from app.hardware import Gpu
 from app.placement import Finding, Sharding
+from app.tape.dtypes import BF16
 from app.tape.optimizers import RULES, total_state_bytes
 from app.tape.recorder import Category, Moment, Phase
 from app.tape.trace import PRECISIONS, Trace, TrainingRun
@@ -59,6 +61,7 @@ class TracedTraining:
         standing_in_for_images = self.prepared.exact_parameters is not None and workload.image_size is not None
         self.is_text = self.network.family in TEXT_FAMILIES and workload.audio_seconds is None and not standing_in_for_images
         self._steps: dict[Layout, TracedStep] = {}
+        self._refused: set[Layout] = set()
         self._peaks: dict[Sharding, Peak] = {}
 
     @property
@@ -86,7 +89,7 @@ class TracedTraining:
         layout = layout_of(self.workload, spread)
         if layout not in self._steps:
             network = self.network if layout == Layout() else _prepared(self.workload, layout.tensor).network
-            self._steps[layout] = traced_step(network, self.inputs, self.run, layout, self.workload.gradient_accumulation_steps)
+            self._steps[layout] = traced_step(network, self.workload, self.inputs, self.run, layout)
         return self._steps[layout]
 
     @cached_property
@@ -107,17 +110,29 @@ class TracedTraining:
         """The residual of the family and of the framework, whichever is wider."""
         return framework_residual(self.workload, self.prepared.residual, self.network.family)
 
-    def can_split(self, degree: int) -> bool:
-        """Whether the network's matrices can be split over so many GPUs."""
-        try:
-            self.step(Sharding(gpus=degree, tensor=degree))
-        except InvalidInput:
-            return False
-        return True
+    def can_run(self, spread: Sharding) -> bool:
+        """Whether the network can be divided like this."""
+        layout = layout_of(self.workload, spread)
+        if layout not in self._refused and layout not in self._steps:
+            try:
+                self.step(spread)
+            except InvalidInput:
+                self._refused.add(layout)
+        return layout not in self._refused
 
     def shape(self, spread: Sharding) -> sharding.ModelShape:
         """What this way to spread the job divides, gathers and exchanges."""
         return self.step(spread).shape.scaled(self.prepared.scale)
+
+    @cached_property
+    def key_bytes(self) -> int:
+        """Keys and values of one layer of a micro-batch in 16 bits; 0 where sequences cannot be divided."""
+        return context_parallel.gathered_bytes(self.network, self.inputs, BF16, 1) if isinstance(self.network, LanguageModel) else 0
+
+    @cached_property
+    def expert_row_bytes(self) -> int:
+        """Tokens of one layer of a micro-batch in 16 bits, once for each expert chosen; 0 without experts."""
+        return expert_parallel.row_bytes(self.network, self.inputs, BF16)
 
     def offloaded_bytes(self, spread: Sharding) -> int:
         """Bytes that lie in the host's RAM instead of on the GPUs: what is offloaded, and the states of a paged optimizer."""
@@ -159,7 +174,8 @@ class TracedTraining:
         )
 
     def _residual_of(self, spread: Sharding) -> Residual:
-        alone = not spread.zero_stage and spread.tensor == spread.pipeline == 1 and spread.offload == "none"
+        alone = not spread.zero_stage and spread.tensor == spread.pipeline == spread.context == spread.expert == 1
+        alone = alone and spread.offload == "none"
         return self.residual if alone or self.residual.basis != "measured" else SHARDED
 
     def _notes(self) -> dict[Category, str]:
@@ -225,7 +241,7 @@ def _overheads(job: TracedTraining, peak: Peak, spread: Sharding, gpu: Gpu | Non
     convolving = peak.moment.bytes_of(Category.ACTIVATIONS) if job.network.family in CONVOLVING_FAMILIES else 0
     split = job.workload.framework == "pytorch"  # only its allocator cuts freed blocks up
     logits = job.step(spread).trace.most_of(Category.LOGITS) if split else 0
-    communicators = overheads.communicator_term(spread.gpus)
+    communicators = overheads.communicator_term(spread.gpus, spread.communicators)
     return [
         overheads.reservation_term(peak.allocated_bytes, peak.shares[Category.OPTIMIZER_STATES], logits),
         overheads.workspace_term(gpu, convolving),
@@ -237,18 +253,21 @@ def _overheads(job: TracedTraining, peak: Peak, spread: Sharding, gpu: Gpu | Non
 def _buffer_term(buffer: sharding.Buffer, spread: Sharding) -> Term:
     return Term(
         key=buffer.key, label=buffer.label, bytes=buffer.bytes, formula=f"{buffer.how} = {format_binary(buffer.bytes)}",
-        inputs={"data_parallel": spread.data}, source=buffer.source,
+        inputs={"data_parallel": spread.data, "context_parallel": spread.context, "expert_parallel": spread.expert},
+        source=buffer.source,
     )  # fmt: skip
 
 
 def requested_sharding(parallelism: Parallelism) -> Sharding:
     """The sharding that a workload asks for; where only the number of GPUs is given, they share the batches."""
-    degrees = parallelism.data * parallelism.tensor * parallelism.pipeline
+    degrees = parallelism.data * parallelism.tensor * parallelism.pipeline * parallelism.context
     return Sharding(
         gpus=parallelism.gpus,
         data=parallelism.data if degrees == parallelism.gpus else parallelism.gpus,
         tensor=parallelism.tensor,
         pipeline=parallelism.pipeline,
+        context=parallelism.context,
+        expert=parallelism.expert,
         zero_stage=parallelism.zero_stage,
         offload=parallelism.offload,
     )

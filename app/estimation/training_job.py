@@ -107,8 +107,8 @@ class TrainingJob(NetworkJob[TrainingWorkload]):
         return training_unsupported(self.workload, gpu)
 
     def _strategies(self, gpu: Gpu, quantity: int) -> Iterator[Sharding]:
-        """Matrices are split only over cards with a link of their own: the exchange within every layer is too slow for PCIe."""
-        return training_strategies(self.workload, quantity, lambda gpus: gpu.link_gb_s > 0 and self.traced.can_split(gpus))
+        """Layers are divided only over cards with a link of their own: the exchange within every layer is too slow for PCIe."""
+        return training_strategies(self.workload, quantity, lambda spread: gpu.link_gb_s > 0 and self.traced.can_run(spread))
 
     def _placement(self, gpu: Gpu, spread: Sharding) -> Placement:
         need = self._needs.of(spread, gpu)
@@ -159,6 +159,8 @@ class TrainingJob(NetworkJob[TrainingWorkload]):
             is_text=traced.is_text,
             layers=max(1, traced.network.layer_count()),
             hidden=hidden,
+            key_bytes=traced.key_bytes,
+            expert_row_bytes=traced.expert_row_bytes,
             packed_weight_bytes=self.model_file_bytes // 4 if quantized else 0,
             compiled=workload.compile,
             framework=workload.framework,

@@ -83,8 +83,8 @@ def invalid_document(error: ValidationError, document: object) -> InvalidInput:
 
 
 def _relevant(error: ValidationError, document: object) -> list[Any]:
-    """A model reference is a union: keep only the complaints about the form that was meant."""
-    issues = list(error.errors(include_url=False, include_context=False))
+    """Where a field takes a word or an object, and a model several forms, keep only the complaints about the form that was meant."""
+    issues = [issue for issue in error.errors(include_url=False, include_context=False) if not _of_another_form(issue)]
     model = _model_of(document)
     if not isinstance(model, Mapping):
         return issues
@@ -97,6 +97,10 @@ _MODEL_FORMS = (
     ("preset", "PresetModel"), ("config", "ConfigModel"), ("parameters", "SizeModel"), ("layers", "LayerListModel"),
     ("graph", "GraphModel"),
 )  # fmt: skip
+
+
+def _of_another_form(issue: Any) -> bool:
+    return issue["type"] == "literal_error" and isinstance(issue["input"], Mapping)
 
 
 def _model_of(document: object) -> object:

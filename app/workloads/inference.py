@@ -78,6 +78,13 @@ class InferenceWorkload(Document):
     data: DataSet = DataSet()
     checkpoints: Checkpoints = Checkpoints(keep=0)
 
+    @model_validator(mode="after")
+    def _no_parallelism_of_training(self) -> Self:
+        spread = self.parallelism
+        if isinstance(spread, Parallelism) and (spread.context > 1 or spread.expert > 1):
+            raise ValueError("parallelism.context and parallelism.expert are for training; use tensor or pipeline here")
+        return self
+
     @field_validator("weight_format")
     @classmethod
     def _known_format(cls, value: str) -> str:

@@ -58,20 +58,32 @@ Tuning = Annotated[FullTuning | AdapterTuning | FrozenTuning, Field(discriminato
 
 
 class Parallelism(Document):
-    """Degrees of each kind of parallelism; `gpus` must be their product where more than one degree is given."""
+    """Degrees of each kind of parallelism; `gpus` must be their product where more than one degree is given.
+
+    `context` divides sequences. `expert` divides experts over GPUs that `data` and `context` count already, and must divide these.
+    """
 
     gpus: Degree = 1
     data: Degree = 1
     tensor: Degree = 1
     pipeline: Degree = 1
+    context: Degree = 1
+    expert: Degree = 1
     zero_stage: Literal[0, 1, 2, 3] = 0
     offload: Literal["none", "optimizer", "all"] = "none"
 
     @model_validator(mode="after")
     def _degrees_fit_the_gpus(self) -> "Parallelism":
-        product = self.data * self.tensor * self.pipeline
+        product = self.data * self.tensor * self.pipeline * self.context
         if product not in (1, self.gpus):
-            raise ValueError(f"data x tensor x pipeline is {product} but gpus is {self.gpus}; make them equal")
+            raise ValueError(f"data x tensor x pipeline x context is {product} but gpus is {self.gpus}; make them equal")
+        return self
+
+    @model_validator(mode="after")
+    def _experts_lie_on_the_gpus(self) -> "Parallelism":
+        holders = self.gpus // (self.tensor * self.pipeline)
+        if holders % self.expert:
+            raise ValueError(f"expert is {self.expert} and must divide data x context, which is {holders}")
         return self
 
 

@@ -1,6 +1,7 @@
 """Training spread over several GPUs: what each scheme divides, adds and refuses."""
 
 import json
+from math import prod
 from pathlib import Path
 from typing import Any, get_args
 
@@ -49,13 +50,20 @@ def shared(gpus: int, stage: int, offload: str = "none") -> Sharding:
     return Sharding(gpus=gpus, data=gpus, zero_stage=stage, offload=offload)  # type: ignore[arg-type]
 
 
-DEGREES = {"data": [1, 2, 8], "tensor": [1, 2, 8], "pipeline": [1, 3, 8], "zero_stage": [0, 1, 2, 3], "offload": get_args(Offload)}
+DEGREES = {
+    "data": [1, 2, 8],
+    "tensor": [1, 2, 8],
+    "pipeline": [1, 3, 8],
+    "context": [1, 2, 16],
+    "zero_stage": [0, 1, 2, 3],
+    "offload": get_args(Offload),
+}
 
 
 @st.composite
 def spreads(draw: st.DrawFn) -> Sharding:
     chosen: dict[str, Any] = {name: draw(st.sampled_from(values)) for name, values in DEGREES.items()}
-    return Sharding(gpus=chosen["data"] * chosen["tensor"] * chosen["pipeline"], **chosen)
+    return Sharding(gpus=prod(chosen[name] for name in ("data", "tensor", "pipeline", "context")), **chosen)
 
 
 @settings(max_examples=60, deadline=None)

@@ -74,9 +74,22 @@ def test_what_is_asked_for_is_not_explained() -> None:
     assert placed(80, 8, fixed).sharding == Sharding(gpus=8, data=8, zero_stage=3)
 
 
-def test_long_sequences_split_matrices_since_shared_states_leave_activations_whole() -> None:
-    long = job(sequence_length=32_768, activation_checkpointing="none", tuning={"method": "lora", "target_modules": "attention"})
-    assert placed(80, 8, long, link_gb_s=600).sharding.tensor == 8
+@pytest.mark.parametrize(("length", "context", "tensor"), [(32_768, 8, 1), (32_770, 1, 8)])
+def test_long_sequences_are_divided_and_where_they_cannot_be_matrices_are(length: int, context: int, tensor: int) -> None:
+    long = job(sequence_length=length, activation_checkpointing="none", tuning={"method": "lora", "target_modules": "attention"})
+    chosen = placed(80, 8, long, link_gb_s=600).sharding
+    assert (chosen.context, chosen.tensor) == (context, tensor)
+
+
+def test_experts_are_divided_rather_than_gathered_for_every_layer() -> None:
+    qwen = {
+        "model_type": "qwen3_moe", "hidden_size": 2048, "intermediate_size": 6144, "num_hidden_layers": 48, "num_attention_heads": 32,
+        "num_key_value_heads": 4, "head_dim": 128, "vocab_size": 151_936, "num_experts": 128, "num_experts_per_tok": 8,
+        "moe_intermediate_size": 768,
+    }  # fmt: skip
+    chosen = placed(96, 8, job(model={"config": qwen}), link_gb_s=900)
+    assert chosen.sharding.expert == 8
+    assert chosen.findings[-1].message.startswith("Experts are divided over 8 GPUs")
 
 
 def test_matrices_are_not_split_over_cards_that_only_pcie_joins() -> None:

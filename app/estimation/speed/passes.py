@@ -33,6 +33,8 @@ class TrainingPass:
     layers: int = 1
     hidden: int = 0  # width of the residual stream, which tensor and pipeline parallelism exchange
     positions: int = 0  # tokens (patches, pixels) of one micro-batch; 0: `units`
+    key_bytes: int = 0  # keys and values of one layer, which context parallelism exchanges
+    expert_row_bytes: int = 0  # tokens of one layer, once for each expert chosen, which expert parallelism exchanges
     packed_weight_bytes: int = 0  # weights kept in 4 bits and unpacked for every product (QLoRA)
     compiled: bool = False  # elementwise operators fused (torch.compile)
     framework: str = "pytorch"

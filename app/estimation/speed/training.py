@@ -17,6 +17,8 @@ MICRO_BATCH_PHASES = (Phase.FORWARD, Phase.RECOMPUTE, Phase.BACKWARD)
 OVERLAP = 0.6
 GATHERS_OF_WEIGHTS = 2  # ZeRO-3: before the forward and before the backward pass
 TENSOR_EXCHANGES = 4  # all-reduces of one block in a training step: two forward, two backward
+CONTEXT_EXCHANGES = 3  # of one layer's keys and values: gathered forward and backward, and their gradients handed on
+EXPERT_EXCHANGES = 4  # of one layer's tokens: there and back, forward and backward
 HALF_BYTES = 2
 UNPACKED_TRAFFIC = 5  # bytes moved for each packed byte: read it, write four bytes of 16-bit weights
 PCIE_OFFLOAD_GB_S = 12.0  # optimizer offload: gradients down and weights up over PCIe, and the host's Adam at about the same rate
@@ -68,20 +70,21 @@ def training_speed(job: TrainingPass, gpu: Gpu, sharding: Sharding) -> Speed:
 
 def replicas(sharding: Sharding) -> int:
     """Copies of the model that work on different data."""
-    return max(1, sharding.gpus // (sharding.tensor * sharding.pipeline))
+    return max(1, sharding.gpus // (sharding.tensor * sharding.pipeline * sharding.context))
 
 
 def _step(job: TrainingPass, gpu: Gpu, sharding: Sharding) -> _Step:
     rates = Rates(gpu=gpu, precision=job.precision, compiled=job.compiled)
     parts = sharding.tensor * sharding.pipeline
     whole = seconds(job.work, MICRO_BATCH_PHASES, rates) + _unpacking(job, rates)
-    micro = Seconds(compute=whole.compute / parts, memory=whole.memory / parts, launch=whole.launch / sharding.pipeline)
-    holders = replicas(sharding) if sharding.zero_stage else 1
+    pieces = parts * sharding.context
+    micro = Seconds(compute=whole.compute / pieces, memory=whole.memory / pieces, launch=whole.launch / sharding.pipeline)
+    holders = replicas(sharding) * sharding.context if sharding.zero_stage else 1
     optimizer = seconds(job.work, (Phase.OPTIMIZER,), rates).device / parts / holders
     per_micro, per_step = _communication(job, gpu, sharding)
     hidden = OVERLAP * micro.elapsed
     exposed = job.accumulation * max(0.0, per_micro - hidden) + max(0.0, per_step - hidden)
-    exposed += job.accumulation * _tensor_exchange(job, gpu, sharding) + _offload(job, sharding)
+    exposed += job.accumulation * (_tensor_exchange(job, gpu, sharding) + _layer_exchange(job, gpu, sharding)) + _offload(job, sharding)
     bubble = 1 + (sharding.pipeline - 1) / job.accumulation
     return _Step(micro, optimizer, exposed, bubble, job.accumulation)
 
@@ -95,7 +98,7 @@ def _unpacking(job: TrainingPass, rates: Rates) -> Seconds:
 
 def _communication(job: TrainingPass, gpu: Gpu, sharding: Sharding) -> tuple[float, float]:
     """Data-parallel traffic that compute can hide: seconds for each micro-batch, and once for the step."""
-    copies, parts = replicas(sharding), sharding.tensor * sharding.pipeline
+    copies, parts = replicas(sharding) * sharding.context, sharding.tensor * sharding.pipeline
     gradients, weights = job.gradient_bytes / parts, job.weight_bytes / parts
     if sharding.zero_stage == 3:
         return GATHERS_OF_WEIGHTS * gather_seconds(weights, gpu, copies) + gather_seconds(gradients, gpu, copies), 0.0
@@ -113,6 +116,16 @@ def _tensor_exchange(job: TrainingPass, gpu: Gpu, sharding: Sharding) -> float:
         seconds_ += TENSOR_EXCHANGES * layers * all_reduce_seconds(activations, gpu, sharding.tensor)
     if sharding.pipeline > 1:
         seconds_ += 2 * send_seconds(activations, gpu, sharding.gpus)
+    return seconds_
+
+
+def _layer_exchange(job: TrainingPass, gpu: Gpu, sharding: Sharding) -> float:
+    """Traffic of one micro-batch between GPUs that divide sequences, or experts; an all-to-all moves as much as a gather."""
+    layers, seconds_ = job.layers / sharding.pipeline, 0.0
+    if sharding.context > 1:
+        seconds_ += CONTEXT_EXCHANGES * layers * gather_seconds(job.key_bytes, gpu, sharding.context)
+    if sharding.expert > 1:
+        seconds_ += EXPERT_EXCHANGES * layers * gather_seconds(job.expert_row_bytes / sharding.context, gpu, sharding.expert)
     return seconds_
 
 

@@ -250,7 +250,10 @@ def _run(run: Document | None) -> Iterable[str]:
     yield f"{run['energy_kwh']:,.3g} kWh{cost}"
 
 
-_DEGREES = (("data", "data parallel"), ("tensor", "tensor parallel"), ("pipeline", "pipeline of"))
+_DEGREES = (
+    ("data", "data parallel"), ("tensor", "tensor parallel"), ("pipeline", "pipeline of"), ("context", "context parallel"),
+    ("expert", "expert parallel"),
+)  # fmt: skip
 _OFFLOADED = {"optimizer": "optimizer states in RAM", "all": "weights and states in RAM"}
 
 

@@ -75,6 +75,10 @@ SPREADING = (
         when="fixed",
     ),
 )
+SEQUENCES_AND_EXPERTS = (
+    typed("context_parallel", "Context parallel", f"{_DEGREES}.context", COUNT, "1", when="fixed"),
+    typed("expert_parallel", "Expert parallel", f"{_DEGREES}.expert", COUNT, "1", when="fixed", hint="within data and context"),
+)
 
 FAMILY = chosen(
     "family",

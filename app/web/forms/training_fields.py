@@ -2,7 +2,7 @@
 
 from app.web.forms.codecs import COUNT, NAMES, NUMBER, PART_TRAINED, TOKENS, YES_NO
 from app.web.forms.field import Choice, Tab, choices, chosen, typed
-from app.web.forms.shared_fields import DATA, DATA_ADVANCED, FAMILY, LIMITS, LIMITS_ADVANCED, NO_OR_YES, SPREADING
+from app.web.forms.shared_fields import DATA, DATA_ADVANCED, FAMILY, LIMITS, LIMITS_ADVANCED, NO_OR_YES, SEQUENCES_AND_EXPERTS, SPREADING
 
 OPTIMIZERS = choices(
     adamw="AdamW",
@@ -91,6 +91,7 @@ TRAIN = Tab(
         *ADAPTER_ADVANCED,
         typed("target_length", "Target length", "workload.target_length", TOKENS, hint="a quarter of it"),
         *SPREADING,
+        *SEQUENCES_AND_EXPERTS,
         *DATA_ADVANCED,
         FAMILY,
         *LIMITS_ADVANCED,
