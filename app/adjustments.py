@@ -280,11 +280,11 @@ def _plain(path: str, value: object) -> str:
 
 def changed(workload: Workload, changes: Sequence[Change]) -> Workload:
     """The workload with the changes made. Raises InvalidInput where they do not go together."""
-    document = workload.model_dump(mode="json")
+    document = workload.model_dump(mode="json", exclude_unset=True)  # what was left open stays open
     for change in changes:
         *parents, last = change.path.split(".")
         place = document
         for parent in parents:
-            place = place[parent]
+            place = place.setdefault(parent, {})
         place[last] = change.value
     return parse_workload(document)

@@ -1,8 +1,10 @@
 """The main job: from a workload and its limits to the machines, what to change, what to rent and what more money would buy."""
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date
+from functools import lru_cache
+from threading import RLock
 from typing import Any
 
 from app.adjustments import changed, changes_for, recipes_for
@@ -26,6 +28,8 @@ from app.workloads.limits import Limits
 
 Estimator = Callable[[Workload], Job]
 Cards = tuple[str, int]  # a GPU's id and how many of it
+JOBS_KEPT = 128  # about 0.3 MB each
+LONGEST_REMEMBERED = 20_000  # characters of a workload document; longer ones carry a graph or a whole config.json
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -98,12 +102,14 @@ class Remembered:
         self.ssd_bytes, self.hdd_bytes = job.ssd_bytes, job.hdd_bytes
         self._job = job
         self._placed: dict[tuple[str, int], Placement | Unplaceable] = {}
+        self._asking = RLock()  # answers of several threads may rest on the same job
 
     def place(self, gpu: Gpu | None, quantity: int) -> Placement | Unplaceable:
         """What the job itself says."""
         key = (gpu.id if gpu else "", quantity)
-        if key not in self._placed:
-            self._placed[key] = self._job.place(gpu, quantity)
+        with self._asking:
+            if key not in self._placed:
+                self._placed[key] = self._job.place(gpu, quantity)
         return self._placed[key]
 
 
@@ -121,7 +127,7 @@ def first_view(request: AdviceRequest, catalogue: Catalogue, *, today: date, est
 
     Raises InvalidInput naming the field of the workload or of the limits that is wrong.
     """
-    job = _prepared(request, estimator)
+    job = _prepared(request, catalogue, estimator)
     found = recommend(job, request.limits, catalogue)
     cheapest = found.ladder[0].machine if found.ladder else None
     return FirstView(
@@ -136,14 +142,35 @@ def why_not_part(part: Part, request: AdviceRequest, catalogue: Catalogue, *, es
 
     Raises InvalidInput naming the field of the workload or of the limits that is wrong.
     """
-    return why_not(part.id, _prepared(request, estimator), request.limits, catalogue)
+    return why_not(part.id, _prepared(request, catalogue, estimator), request.limits, catalogue)
 
 
-def _prepared(request: AdviceRequest, estimator: Estimator) -> Remembered:
+def _prepared(request: AdviceRequest, catalogue: Catalogue, estimator: Estimator) -> Remembered:
     try:
-        return Remembered(estimator(request.workload))
+        return _remembered(request.workload, catalogue, estimator)
     except InvalidInput as wrong:
         raise wrong.under("workload") from None
+
+
+def _remembered(workload: Workload, catalogue: Catalogue, estimator: Estimator) -> Remembered:
+    """The job of a workload, kept for what is asked next: another budget, the levers of this answer, a lever that was taken."""
+    document = workload.model_dump_json(exclude_unset=True)
+    if len(document) > LONGEST_REMEMBERED:
+        return Remembered(estimator(workload))
+    return _newest_jobs(_Asked(document, workload), catalogue, estimator)
+
+
+@dataclass(frozen=True, slots=True)
+class _Asked:
+    """A workload that equals another one where the same was written."""
+
+    document: str
+    workload: Workload = field(compare=False)
+
+
+@lru_cache(maxsize=JOBS_KEPT)
+def _newest_jobs(asked: _Asked, catalogue: Catalogue, estimator: Estimator) -> Remembered:  # noqa: ARG001 - placed on its GPUs
+    return Remembered(estimator(asked.workload))
 
 
 def _price_of_mwh(limits: Limits, catalogue: Catalogue) -> Money | None:
@@ -162,7 +189,7 @@ def levers_of(view: FirstView, request: AdviceRequest, catalogue: Catalogue, *, 
     """Single changes; where none of them and nothing else brings a machine into the limits, sets of changes too."""
 
     def tried(sets: Iterable[tuple[Change, ...]]) -> tuple[Lever, ...]:
-        return levers(_proposal((), view.job), _proposals(sets, request.workload, estimator), request.limits, catalogue)
+        return levers(_proposal((), view.job), _proposals(sets, request.workload, catalogue, estimator), request.limits, catalogue)
 
     singles = tried(changes_for(request.workload))
     if view.recommendation.picks or any(lever.in_budget for lever in singles):
@@ -171,10 +198,10 @@ def levers_of(view: FirstView, request: AdviceRequest, catalogue: Catalogue, *, 
     return (*sets, *singles)
 
 
-def _proposals(sets: Iterable[tuple[Change, ...]], workload: Workload, estimator: Estimator) -> Iterator[Proposal]:
+def _proposals(sets: Iterable[tuple[Change, ...]], workload: Workload, catalogue: Catalogue, estimator: Estimator) -> Iterator[Proposal]:
     for changes in sets:
         try:
-            yield _proposal(changes, Remembered(estimator(changed(workload, changes))))
+            yield _proposal(changes, _remembered(changed(workload, changes), catalogue, estimator))
         except InvalidInput:
             continue  # the framework, the runtime or the model does not know this option
 

@@ -1,7 +1,8 @@
 """Training jobs: one trace of the step, and from it the need and the speed of any placement."""
 
-from dataclasses import replace
-from functools import cached_property
+from dataclasses import dataclass, field, replace
+from functools import cached_property, lru_cache
+from threading import RLock
 from typing import NamedTuple
 
 from app.architectures.language_head import LanguageModel
@@ -34,6 +35,8 @@ PHASE_NAMES = {
 }
 TEXT_FAMILIES = ("decoder", "encoder", "encoder_decoder", "recurrent")
 CONVOLVING_FAMILIES = ("convolutional", "diffusion", "detection")  # whose convolutions ask for workspaces
+PROGRAMS_KEPT = 64  # about 0.3 MB each
+LONGEST_KEPT = 20_000  # characters of a workload document; longer ones carry a graph
 MODEL_STATES = (Category.WEIGHTS, Category.OPTIMIZER_STATES, Category.GRADIENTS, Category.OPTIMIZER_TEMPORARIES, Category.WEIGHT_CASTS)
 
 
@@ -50,17 +53,27 @@ class Peak(NamedTuple):
         return sum(self.shares.values()) + sum(buffer.bytes for buffer in self.buffers)
 
 
+@dataclass(frozen=True)
+class Program:
+    """What is traced: workloads that differ only in how they are spread, in their data or their checkpoints share one."""
+
+    prepared: PreparedNetwork
+    steps: dict[Layout, TracedStep] = field(default_factory=dict)
+    tracing: RLock = field(default_factory=RLock)  # one thread at a time runs the network
+
+
 class TracedTraining:
     """A training workload on the tape. Traced once; asked for many placements."""
 
     def __init__(self, workload: TrainingWorkload) -> None:
         self.workload = workload
-        self.prepared: PreparedNetwork = _prepared(workload)
+        program = _program(workload)
+        self.prepared: PreparedNetwork = program.prepared
         self.inputs: Inputs = training_inputs(workload, self.prepared.network.family)
         self.network = self.prepared.network
         standing_in_for_images = self.prepared.exact_parameters is not None and workload.image_size is not None
         self.is_text = self.network.family in TEXT_FAMILIES and workload.audio_seconds is None and not standing_in_for_images
-        self._steps: dict[Layout, TracedStep] = {}
+        self._program = program
         self._refused: set[Layout] = set()
         self._peaks: dict[Sharding, Peak] = {}
 
@@ -86,11 +99,12 @@ class TracedTraining:
 
         Raises InvalidInput where the network cannot be split as asked.
         """
-        layout = layout_of(self.workload, spread)
-        if layout not in self._steps:
-            network = self.network if layout == Layout() else _prepared(self.workload, layout.tensor).network
-            self._steps[layout] = traced_step(network, self.workload, self.inputs, self.run, layout)
-        return self._steps[layout]
+        layout, steps = layout_of(self.workload, spread), self._program.steps
+        with self._program.tracing:
+            if layout not in steps:
+                network = self.network if layout == Layout() else _prepared(self.workload, layout.tensor).network
+                steps[layout] = traced_step(network, self.workload, self.inputs, self.run, layout)
+        return steps[layout]
 
     @cached_property
     def parameters(self) -> Parameters:
@@ -209,6 +223,24 @@ class TracedTraining:
             *([eager] if eager else []),
             *assumptions(self.workload, spread, text=self.inputs if self.is_text else None, masters=masters),
         )
+
+
+def _program(workload: TrainingWorkload) -> Program:
+    document = workload.model_dump_json(exclude={"parallelism", "data", "checkpoints"})
+    return Program(_prepared(workload)) if len(document) > LONGEST_KEPT else _newest_programs(Written(document, workload))
+
+
+@dataclass(frozen=True, slots=True)
+class Written:
+    """A workload that equals another one where the same text describes it."""
+
+    document: str
+    workload: TrainingWorkload = field(compare=False)
+
+
+@lru_cache(maxsize=PROGRAMS_KEPT)
+def _newest_programs(written: Written) -> Program:
+    return Program(_prepared(written.workload))
 
 
 def _prepared(workload: TrainingWorkload, tensor: int = 1) -> PreparedNetwork:

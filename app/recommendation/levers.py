@@ -4,10 +4,11 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from app.hardware import Catalogue, Gpu
+from app.money import Money
 from app.placement import Demand, Placement
 from app.recommendation.advice import Change, Lever
-from app.recommendation.machine import Machine
-from app.recommendation.recommend import cheapest
+from app.recommendation.market import market_for
+from app.recommendation.search import Candidate, CheapestSearch
 from app.workloads.limits import Limits
 
 
@@ -27,20 +28,20 @@ def levers(base: Proposal, proposals: Iterable[Proposal], limits: Limits, catalo
 
     `Lever.cheapest` does not look at the budget: a change that almost reaches it is worth knowing.
     """
-    at_first = cheapest(base.demand, limits, catalogue)
-    found = (_lever(proposal, base, at_first, limits, catalogue) for proposal in proposals)
+    search = CheapestSearch(limits, market_for(limits, catalogue))
+    at_first = search.find(base.demand)
+    found = (_lever(proposal, base, at_first, search.find(proposal.demand), limits) for proposal in proposals)
     return tuple(sorted((lever for lever in found if lever), key=_price))
 
 
-def _lever(proposal: Proposal, base: Proposal, at_first: Machine | None, limits: Limits, catalogue: Catalogue) -> Lever | None:
-    then = cheapest(proposal.demand, limits, catalogue)
+def _lever(proposal: Proposal, base: Proposal, at_first: Candidate | None, then: Candidate | None, limits: Limits) -> Lever | None:
     if not (_smaller(proposal, base) or _cheaper(then, at_first)):
         return None
+    total = Money(then.cost, limits.answer_currency) if then else None
     return Lever(
         changes=proposal.changes, gpu_bytes=proposal.gpu_bytes, host_bytes=proposal.host_bytes,
-        time_ratio=_time_ratio(proposal.demand, base.demand, at_first or then),
-        cheapest=then.total if then else None,
-        in_budget=then is not None and (limits.budget is None or then.total <= limits.budget.money),
+        time_ratio=_time_ratio(proposal.demand, base.demand, at_first or then), cheapest=total,
+        in_budget=total is not None and (limits.budget is None or total <= limits.budget.money),
     )  # fmt: skip
 
 
@@ -48,16 +49,17 @@ def _smaller(proposal: Proposal, base: Proposal) -> bool:
     return proposal.gpu_bytes < base.gpu_bytes or (not base.gpu_bytes and proposal.host_bytes < base.host_bytes)
 
 
-def _cheaper(then: Machine | None, at_first: Machine | None) -> bool:
-    return then is not None and (at_first is None or then.total < at_first.total)
+def _cheaper(then: Candidate | None, at_first: Candidate | None) -> bool:
+    return then is not None and (at_first is None or then.cost < at_first.cost)
 
 
-def _time_ratio(changed: Demand, base: Demand, machine: Machine | None) -> float | None:
+def _time_ratio(changed: Demand, base: Demand, machine: Candidate | None) -> float | None:
     """How many times as long the same work takes after the change, on the GPUs of one machine; None where a speed is not known."""
     if machine is None:
         return None
-    used = machine.placement.sharding.gpus if machine.gpu else 0
-    before, after = (_rate(demand, machine.gpu, used) for demand in (base, changed))
+    gpu = machine.load.choice.gpu
+    used = machine.load.placement.sharding.gpus if gpu else 0
+    before, after = (_rate(demand, gpu, used) for demand in (base, changed))
     return before / after if before and after else None
 
 

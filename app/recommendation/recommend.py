@@ -14,7 +14,7 @@ from app.recommendation.machine import Machine
 from app.recommendation.market import market_for
 from app.recommendation.near_misses import near_misses
 from app.recommendation.picks import ROLES, best
-from app.recommendation.search import Candidate, Exploration, combinations_covered, explore, find_cheapest
+from app.recommendation.search import Candidate, CheapestSearch, Exploration, combinations_covered, explore
 from app.units import format_binary
 from app.workloads.limits import Limits
 
@@ -40,7 +40,7 @@ def recommend(demand: Demand, limits: Limits, catalogue: Catalogue) -> Recommend
 def cheapest(demand: Demand, limits: Limits, catalogue: Catalogue) -> Machine | None:
     """The cheapest machine that does the job within the limits other than the budget; None where there is none."""
     market = market_for(limits, catalogue)
-    found = find_cheapest(demand, limits, market)
+    found = CheapestSearch(limits, market).find(demand)
     return machine_of(found, demand, limits, market) if found else None
 
 

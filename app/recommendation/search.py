@@ -91,18 +91,33 @@ def explore(demand: Demand, limits: Limits, market: Market) -> Exploration:
     )  # fmt: skip
 
 
-def find_cheapest(demand: Demand, limits: Limits, market: Market) -> Candidate | None:
-    """The cheapest machine that does the job within the limits other than the budget. The job is placed on one choice of GPUs after the
-    other, in the order of the least that a machine with them costs, until that passes the best found."""
-    assembly = Assembly(demand, limits, market)
-    best: Candidate | None = None
-    for choice in sorted(choices(demand, limits, market), key=assembly.least):
-        if best and assembly.least(choice) > best.cost:
-            break
-        load = place(demand, choice)
-        if isinstance(load, Load) and load.missing_bytes <= 0:
-            best = min((*assembly.machines(load), *([best] if best else [])), key=by_price, default=None)
-    return best
+class CheapestSearch:
+    """Finds the cheapest machine for one job after the other; jobs with the same need of drives share what was worked out for them."""
+
+    def __init__(self, limits: Limits, market: Market) -> None:
+        self._limits, self._market = limits, market
+        self._shared: dict[tuple[bool, int, int], tuple[Assembly, list[tuple[int, Choice]]]] = {}
+
+    def find(self, demand: Demand) -> Candidate | None:
+        """The cheapest machine that does the job within the limits other than the budget. The job is placed on one choice of GPUs after
+        the other, in the order of the least that a machine with them costs, until that passes the best found."""
+        assembly, ordered = self._of(demand)
+        best: Candidate | None = None
+        for least, choice in ordered:
+            if best and least > best.cost:
+                break
+            load = place(demand, choice)
+            if isinstance(load, Load) and load.missing_bytes <= 0:
+                best = min((*assembly.machines(load), *([best] if best else [])), key=by_price, default=None)
+        return best
+
+    def _of(self, demand: Demand) -> "tuple[Assembly, list[tuple[int, Choice]]]":
+        key = (demand.needs_gpu, demand.ssd_bytes, demand.hdd_bytes)
+        if key not in self._shared:
+            assembly = Assembly(demand, self._limits, self._market)
+            bounded = ((assembly.least(choice), choice) for choice in choices(demand, self._limits, self._market))
+            self._shared[key] = (assembly, sorted(bounded, key=lambda row: row[0]))
+        return self._shared[key]
 
 
 def by_price(one: Candidate) -> tuple[int, float, float, tuple[str, str, int]]:
