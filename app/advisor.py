@@ -191,11 +191,16 @@ def levers_of(view: FirstView, request: AdviceRequest, catalogue: Catalogue, *, 
     def tried(sets: Iterable[tuple[Change, ...]]) -> tuple[Lever, ...]:
         return levers(_proposal((), view.job), _proposals(sets, request.workload, catalogue, estimator), request.limits, catalogue)
 
-    singles = tried(changes_for(request.workload))
+    singles = tried(changes_for(request.workload, _needs(view.estimate)))
     if view.recommendation.picks or any(lever.in_budget for lever in singles):
         return singles
     sets = minimal(lever for lever in tried(recipes_for(request.workload)) if lever.in_budget)
     return (*sets, *singles)
+
+
+def _needs(estimate: Estimate) -> Mapping[str, int]:
+    memory = estimate.gpu_memory
+    return {term.key: term.bytes for term in memory.ledger.terms} if memory else {}
 
 
 def _proposals(sets: Iterable[tuple[Change, ...]], workload: Workload, catalogue: Catalogue, estimator: Estimator) -> Iterator[Proposal]:

@@ -18,7 +18,7 @@ def workload(document: dict[str, Any], **fields: Any) -> Workload:
 
 
 def offered(document: dict[str, Any], **fields: Any) -> dict[str, list[tuple[str, object]]]:
-    rows = changes_for(workload(document, **fields))
+    rows = changes_for(workload(document, **fields), {})
     return {changes[0].label: [(change.path, change.value) for change in changes] for changes in rows}
 
 
@@ -42,7 +42,7 @@ def dumped(one: Workload) -> dict[str, Any]:
     ],
 )
 def test_every_change_gives_a_workload_that_differs_in_just_these_fields(one: Workload) -> None:
-    rows = list(changes_for(one))
+    rows = list(changes_for(one, {}))
     assert rows
     for changes in rows:
         before, after = dumped(one), dumped(changed(one, changes))
@@ -72,6 +72,7 @@ def test_what_is_set_already_is_not_offered() -> None:
     small = offered(
         TRAINING, activation_checkpointing="full", optimizer="adamw_8bit", precision="bf16", fused_cross_entropy=True,
         optimizer_implementation="fused", parallelism="auto", micro_batch_size=1, tuning={"method": "qlora"}, sequence_length=256,
+        checkpoints={"keep": 1},
     )  # fmt: skip
     assert small == {}
 
@@ -121,7 +122,7 @@ def test_tables_may_be_narrower_sparse_or_read_in_pieces() -> None:
 
 
 def test_each_change_of_a_set_has_its_own_label() -> None:
-    for changes in changes_for(workload(TRAINING)):
+    for changes in changes_for(workload(TRAINING), {}):
         labels = [change.label for change in changes]
         assert len(set(labels)) == len(labels)
 

@@ -175,7 +175,7 @@ class TracedTraining:
     def gpu_memory(self, spread: Sharding, gpu: Gpu | None = None) -> GpuMemory:
         """The ledger of the fullest GPU."""
         peak = self.peak(spread)
-        terms = [*terms_of(peak.moment, peak.shares, self._notes()), *(_buffer_term(buffer, spread) for buffer in peak.buffers)]
+        terms = [*terms_of(peak.moment, peak.shares, self._notes), *(_buffer_term(buffer, spread) for buffer in peak.buffers)]
         blocks = allocator_term(self.workload, peak.shares)
         terms += [blocks] if blocks else []
         allocated = sum(term.bytes for term in terms)
@@ -192,6 +192,7 @@ class TracedTraining:
         alone = alone and spread.offload == "none"
         return self.residual if alone or self.residual.basis != "measured" else SHARDED
 
+    @cached_property
     def _notes(self) -> dict[Category, str]:
         """Formulas with this job's numbers put in."""
         workload, counts, inputs = self.workload, self.parameters, self.inputs

@@ -7,6 +7,8 @@ from app.tape.autograd import BlockBoundary
 from app.tape.checkpointing import checkpoint
 from app.tape.tensor import Parameter, Tensor
 
+PLAIN = frozenset({int, float, str, bool, type(None)})  # attributes that hold no weights, passed over without a closer look
+
 
 class Module:
     """A part of a network. Its parameters and parts are its attributes; lists of parts are allowed."""
@@ -35,6 +37,8 @@ class Module:
         """Adds the weights here and below: in one pass, because every estimate asks for them several times."""
         parts: list[tuple[str, Module]] = []
         for name, value in vars(self).items():
+            if type(value) in PLAIN:
+                continue
             if isinstance(value, Parameter):
                 found.setdefault(id(value), (prefix + name, value))
             elif isinstance(value, Module):

@@ -1,0 +1,99 @@
+"""Options for training, from the mildest to the harshest of each sort."""
+
+from collections.abc import Callable, Mapping
+
+from app.adjustments.option import OF_THE_STEP, ON_THE_WAY, Option, halved, one_gpu, set_to, switched
+from app.workloads import TrainingWorkload
+from app.workloads.training import AdapterTuning, FullTuning, Parallelism
+
+
+def _half_batch(job: TrainingWorkload) -> Mapping[str, object] | None:
+    return _batch_of(job, job.micro_batch_size // 2) if job.micro_batch_size > 1 else None
+
+
+def _batch_of_one(job: TrainingWorkload) -> Mapping[str, object] | None:
+    return _batch_of(job, 1) if job.micro_batch_size > 3 else None
+
+
+def _batch_of(job: TrainingWorkload, size: int) -> Mapping[str, object]:
+    """The batch that the optimizer sees stays the same, or grows by a remainder."""
+    steps = -(-job.micro_batch_size * job.gradient_accumulation_steps // size)
+    return {"micro_batch_size": size, "gradient_accumulation_steps": steps}
+
+
+def _adapters(method: str) -> Callable[[TrainingWorkload], Mapping[str, object] | None]:
+    def fields(job: TrainingWorkload) -> Mapping[str, object] | None:
+        if isinstance(job.tuning, FullTuning):
+            return {"tuning": {"method": method}}
+        if isinstance(job.tuning, AdapterTuning) and job.tuning.method == "lora" and method == "qlora":
+            return {"tuning": {**job.tuning.model_dump(mode="json"), "method": method}}
+        return None
+
+    return fields
+
+
+def _sharded(stage: int) -> Callable[[TrainingWorkload], Mapping[str, object] | None]:
+    def fields(job: TrainingWorkload) -> Mapping[str, object] | None:
+        spread = job.parallelism
+        if not isinstance(spread, Parallelism) or spread.data < 2 or spread.zero_stage >= stage:
+            return None
+        return {"parallelism.zero_stage": stage}
+
+    return fields
+
+
+def _offloaded(job: TrainingWorkload) -> Mapping[str, object] | None:
+    spread = job.parallelism
+    return {"parallelism.offload": "optimizer"} if isinstance(spread, Parallelism) and spread.offload == "none" else None
+
+
+def _tunes_everything(job: TrainingWorkload) -> bool:
+    return isinstance(job.tuning, FullTuning)
+
+
+WIDE_PRECISIONS = ("fp64", "fp32", "tf32", "amp_fp16")
+ADAM_FAMILY = ("adamw", "adam")
+LAST_LAYERS = {"method": "frozen", "trainable": {"last_layers": 4}}
+HEAD_ONLY = {"method": "frozen", "trainable": "head"}
+
+TRAINING: tuple[Option[TrainingWorkload], ...] = (
+    Option(key="half-batch", label="half the batch", fields=_half_batch, lowers=ON_THE_WAY),
+    Option(key="batch-1", label="a batch of 1", fields=_batch_of_one, lowers=ON_THE_WAY),
+    Option(key="checkpointing", label="checkpoint the activations", fields=switched("activation_checkpointing", "full"), lowers=ON_THE_WAY),
+    Option(key="adamw-8bit", label="8-bit optimizer states", fields=switched("optimizer", "adamw_8bit", *ADAM_FAMILY), lowers=OF_THE_STEP),
+    Option(key="amp", label="automatic mixed precision in bf16", fields=switched("precision", "amp_bf16", *WIDE_PRECISIONS)),
+    Option(key="bf16", label="weights in bf16 too", fields=switched("precision", "bf16", *WIDE_PRECISIONS, "amp_bf16")),
+    Option(key="lora", label="LoRA adapters in place of all weights", fields=_adapters("lora")),
+    Option(key="qlora", label="QLoRA: adapters on a 4-bit base", fields=_adapters("qlora")),
+    Option(key="head", label="train the head only", fields=set_to("tuning", HEAD_ONLY, when=_tunes_everything)),
+    Option(
+        key="last-layers", label="train the last four layers and the head", fields=set_to("tuning", LAST_LAYERS, when=_tunes_everything)
+    ),
+    Option(key="fused-loss", label="fused cross-entropy", fields=switched("fused_cross_entropy", True), lowers=frozenset({"logits_loss"})),
+    Option(key="attention", label="attention without the score matrix", fields=switched("attention", "sdpa", "eager")),
+    Option(
+        key="fused-step",
+        label="fused optimizer step",
+        fields=switched("optimizer_implementation", "fused", "foreach"),
+        lowers=frozenset({"optimizer_temporaries"}),
+    ),
+    Option(key="half-length", label="half the sequence length", fields=halved("sequence_length", 256), lowers=ON_THE_WAY),
+    Option(key="several-gpus", label="spread over several GPUs", fields=set_to("parallelism", "auto", when=one_gpu)),
+    Option(key="zero-1", label="ZeRO 1: shard optimizer states", fields=_sharded(1)),
+    Option(key="zero-2", label="ZeRO 2: shard optimizer states and gradients", fields=_sharded(2)),
+    Option(key="zero-3", label="ZeRO 3: shard weights too", fields=_sharded(3)),
+    Option(key="offload", label="optimizer states in RAM", fields=_offloaded, lowers=OF_THE_STEP | {"gradients"}),
+)
+
+# What practitioners combine, from the mildest: tried where no single option is enough. Of each, what is in force already is left out.
+TRAINING_RECIPES = (
+    ("checkpointing", "batch-1"),
+    ("checkpointing", "adamw-8bit"),
+    ("lora", "checkpointing"),
+    ("qlora", "checkpointing"),
+    ("bf16", "adamw-8bit", "checkpointing"),
+    ("lora", "checkpointing", "batch-1"),
+    ("qlora", "checkpointing", "batch-1", "fused-loss"),
+    ("checkpointing", "batch-1", "offload"),
+    ("several-gpus", "checkpointing"),
+)
