@@ -133,7 +133,7 @@ def first_view(request: AdviceRequest, catalogue: Catalogue, *, today: date, est
     return FirstView(
         job=job, recommendation=found, rentals=rentals(job, request.limits, catalogue, cheapest),
         catalogue_revision=catalogue.revision, today=today, price_of_mwh=_price_of_mwh(request.limits, catalogue),
-        capacities=_capacities(request.workload, found),
+        capacities=_capacities(request.workload, found, catalogue),
     )  # fmt: skip
 
 
@@ -154,10 +154,10 @@ def _prepared(request: AdviceRequest, catalogue: Catalogue, estimator: Estimator
 
 def _remembered(workload: Workload, catalogue: Catalogue, estimator: Estimator) -> Remembered:
     """The job of a workload, kept for what is asked next: another budget, the levers of this answer, a lever that was taken."""
-    document = workload.model_dump_json(exclude_unset=True)
-    if len(document) > LONGEST_REMEMBERED:
+    asked = _asked(workload)
+    if len(asked.document) > LONGEST_REMEMBERED:
         return Remembered(estimator(workload))
-    return _newest_jobs(_Asked(document, workload), catalogue, estimator)
+    return _newest_jobs(asked, catalogue, estimator)
 
 
 @dataclass(frozen=True, slots=True)
@@ -166,6 +166,10 @@ class _Asked:
 
     document: str
     workload: Workload = field(compare=False)
+
+
+def _asked(workload: Workload) -> _Asked:
+    return _Asked(workload.model_dump_json(exclude_unset=True), workload)
 
 
 @lru_cache(maxsize=JOBS_KEPT)
@@ -177,12 +181,18 @@ def _price_of_mwh(limits: Limits, catalogue: Catalogue) -> Money | None:
     return catalogue.rates.convert(limits.electricity.mwh, limits.answer_currency) if limits.electricity else None
 
 
-def _capacities(workload: Workload, found: Recommendation) -> dict[Cards, Capacity]:
+def _capacities(workload: Workload, found: Recommendation, catalogue: Catalogue) -> dict[Cards, Capacity]:
     """What else fits on the cards of the picks. Training is left out: each size would have to be traced anew."""
     if not isinstance(workload, InferenceWorkload) or workload.device != "gpu":
         return {}
-    cards = {(pick.machine.gpu.id, pick.machine.gpu_quantity): pick.machine.gpu for pick in found.picks if pick.machine.gpu}
-    return {key: capacity(workload, gpu, key[1]) for key, gpu in cards.items()}
+    cards = {(pick.machine.gpu.id, pick.machine.gpu_quantity) for pick in found.picks if pick.machine.gpu}
+    asked = _asked(workload)
+    return {key: _newest_capacities(asked, catalogue, *key) for key in cards}
+
+
+@lru_cache(maxsize=JOBS_KEPT)
+def _newest_capacities(asked: _Asked, catalogue: Catalogue, gpu: str, quantity: int) -> Capacity:
+    return capacity(asked.workload, catalogue.gpus[gpu], quantity)
 
 
 def levers_of(view: FirstView, request: AdviceRequest, catalogue: Catalogue, *, estimator: Estimator = prepare) -> tuple[Lever, ...]:

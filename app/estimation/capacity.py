@@ -139,10 +139,10 @@ def _need(job: InferenceJob | TrainingJob, name: str, gpu: Gpu, gpus: int) -> Ca
 
 def _bytes_on(workload: InferenceWorkload | TrainingWorkload, gpu: Gpu, gpus: int, known_weights: int | None = None) -> float:
     try:
-        placed = _job(workload, known_weights).place(gpu, gpus)
+        need = _job(workload, known_weights).gpu_bytes(gpu, gpus)
     except InvalidInput:
         return float("inf")
-    return placed.gpu_bytes if isinstance(placed, Placement) else float("inf")
+    return float("inf") if need is None else need
 
 
 def _finest_format(workload: InferenceWorkload, gpu: Gpu, gpus: int) -> Fields | None:

@@ -63,6 +63,11 @@ class NetworkJob(Job, Generic[W]):
             return Unplaceable(reason=f"the request fixes another number of GPUs than {quantity}", code="gpu_count")
         return self._placement(gpu, spread)
 
+    def gpu_bytes(self, gpu: Gpu, quantity: int) -> int | None:
+        """What each of these GPUs must have, without all else that a placement tells; None where the job does not run there."""
+        spread = None if self._refusal(gpu) else self._needs.first_fitting(self._strategies(gpu, quantity), gpu)
+        return self._needs.of(spread, gpu).required if spread else None
+
     def _on_processor(self) -> Placement:
         host = self.host_memory(Sharding()).required_bytes
         return Placement(sharding=Sharding(), gpu_bytes=0, gpu_bytes_high=0, host_bytes=host, read_bytes_per_second=0, speed=Speed())
