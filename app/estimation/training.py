@@ -127,7 +127,7 @@ class TracedTraining:
     def can_run(self, spread: Sharding) -> bool:
         """Whether the network can be divided like this."""
         layout = layout_of(self.workload, spread)
-        if layout not in self._refused and layout not in self._steps:
+        if layout not in self._refused and layout not in self._program.steps:
             try:
                 self.step(spread)
             except InvalidInput:
