@@ -41,7 +41,7 @@ def snapshot_of(
         if item.status == "active":
             shelves[_SHELVES[item.kind]][item.id] = part_of(item, current[item.id])
     catalogue = Catalogue(revision=revision, rates=exchange, **cast("dict[str, Any]", shelves))
-    names = {alias.name: alias.item for alias in aliases if alias.item}
+    names = {alias.name: alias.item for alias in aliases if alias.item in known}
     return Snapshot(catalogue=catalogue, items=known, prices=current, rates=newest, aliases=names)
 
 

@@ -35,10 +35,11 @@ def current_prices(observations: Iterable[PriceFact], rates: ExchangeRates) -> t
 
 def latest_of_each(observations: Iterable[PriceFact]) -> list[PriceFact]:
     """The observations without those that a later one corrects: same item, day, shop and source, another amount."""
-    return list({_subject(observation): observation for observation in observations}.values())
+    return list({subject_of(observation): observation for observation in observations}.values())
 
 
-def _subject(fact: PriceFact) -> tuple[object, ...]:
+def subject_of(fact: PriceFact) -> tuple[object, ...]:
+    """What an observation is of, but for the amount: of several that agree in it the last one counts."""
     return fact.item, fact.condition, fact.kind, fact.region, fact.shop, fact.source, fact.observed_on
 
 

@@ -4,14 +4,14 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import ColumnElement, Select, select
+from sqlalchemy import ColumnElement, Select, func, select
 from sqlalchemy.orm import Session
 
-from app.catalogue.facts import Changes, ItemFact, PriceFact, RateFact
-from app.catalogue.history import current_revision, items_at, prices_at
+from app.catalogue.facts import AliasFact, Changes, ItemFact, PriceFact, RateFact
+from app.catalogue.history import aliases_at, current_revision, items_at, prices_at
 from app.catalogue.revisions import gpu_named_by
 from app.catalogue.rows import price_fact, rate_fact
-from app.catalogue.tables import ExchangeRate, Item, ItemVersion, ItemWithdrawal, PriceObservation, Withdrawal
+from app.catalogue.tables import Alias, ExchangeRate, Item, ItemVersion, ItemWithdrawal, PriceObservation, Withdrawal
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -33,6 +33,7 @@ def reversal_of(session: Session, revision: int) -> Reversal:
             prices=tuple(_withdrawn_prices(session, revision)),
             withdrawn_prices=tuple(prices),
             rates=tuple(_withdrawn_rates(session, revision)),
+            aliases=tuple(_aliases(session, revision)),
             withdrawn_rates=tuple(rate_fact(row) for row in session.execute(_rates().where(ExchangeRate.revision_id == revision))),
         ),
         kept=kept,
@@ -85,6 +86,16 @@ def _prices(session: Session, condition: ColumnElement[bool]) -> list[PriceFact]
 def _withdrawn_prices(session: Session, revision: int) -> Iterator[PriceFact]:
     withdrawn = select(Withdrawal.price_id).where(Withdrawal.revision_id == revision)
     yield from _prices(session, PriceObservation.id.in_(withdrawn))
+
+
+def _aliases(session: Session, revision: int) -> Iterator[AliasFact]:
+    """The names that the revision gave or took, as they were before; those that a later revision changed stay."""
+    before = {alias.name: alias for alias in aliases_at(session, revision - 1)}
+    for name, newest, source in session.execute(
+        select(Alias.name, func.max(Alias.revision_id), func.max(Alias.source)).group_by(Alias.name)
+    ):
+        if newest == revision:
+            yield before.get(name, AliasFact(name=name, source=source))
 
 
 def _rates() -> Select[Any]:

@@ -72,11 +72,12 @@ def _news(session: Session, parent: int, known: dict[str, ItemFact], changes: Ch
     priced = {price.item for price in (*changes.prices, *changes.withdrawn_prices)}
     prices, rates = set(prices_at(session, parent, sorted(priced))), set(rates_at(session, parent))
     aliases = {alias.name: alias.item for alias in aliases_at(session, parent)}
+    moved = {*changes.withdrawn_prices, *changes.withdrawn_rates}  # withdrawn and recorded again: it goes to the end of its list
     newest, named = {item.id: item for item in changes.items}, {alias.name: alias for alias in changes.aliases}
     return Changes(
         items=tuple(item for item in newest.values() if known.get(item.id) != item),
-        prices=tuple(fact for fact in dict.fromkeys(changes.prices) if fact not in prices),
-        rates=tuple(fact for fact in dict.fromkeys(changes.rates) if fact not in rates),
+        prices=tuple(fact for fact in dict.fromkeys(changes.prices) if fact not in prices or fact in moved),
+        rates=tuple(fact for fact in dict.fromkeys(changes.rates) if fact not in rates or fact in moved),
         aliases=tuple(alias for alias in named.values() if alias.item != aliases.get(alias.name, "")),
         withdrawn_prices=tuple(fact for fact in dict.fromkeys(changes.withdrawn_prices) if fact in prices),
         withdrawn_rates=tuple(fact for fact in dict.fromkeys(changes.withdrawn_rates) if fact in rates),
@@ -147,12 +148,12 @@ def _entries(news: Changes) -> Iterator[Entry]:
 
 def _insert(session: Session, revision: int, news: Changes) -> None:
     ids = _item_ids(session, news.items)
+    _insert_all(session, Withdrawal, ({"price_id": number} for number in _price_ids(session, news.withdrawn_prices)), revision)
+    _insert_all(session, Withdrawal, ({"exchange_rate_id": number} for number in _rate_ids(session, news.withdrawn_rates)), revision)
     _insert_all(session, ItemVersion, ({"item_id": ids[fact.id], **item_values(fact)} for fact in news.items), revision)
     _insert_all(session, PriceObservation, ({"item_id": ids[fact.item], **price_values(fact)} for fact in news.prices), revision)
     _insert_all(session, ExchangeRate, (rate_values(fact) for fact in news.rates), revision)
     _insert_all(session, Alias, ({"item_id": ids.get(fact.item), **alias_values(fact)} for fact in news.aliases), revision)
-    _insert_all(session, Withdrawal, ({"price_id": number} for number in _price_ids(session, news.withdrawn_prices)), revision)
-    _insert_all(session, Withdrawal, ({"exchange_rate_id": number} for number in _rate_ids(session, news.withdrawn_rates)), revision)
     _insert_all(session, ItemWithdrawal, ({"item_id": ids[name]} for name in news.withdrawn_items), revision)
 
 
