@@ -9,6 +9,7 @@ from fastapi import FastAPI
 from app import __version__
 from app.catalogue.snapshot import CatalogueCache
 from app.database import POOL_SIZE, Database
+from app.hub.client import Hub
 from app.logs import configure_logging
 from app.settings import Settings, get_settings
 from app.web.api.description import describe
@@ -51,7 +52,9 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
     current_default_thread_limiter().total_tokens = POOL_SIZE  # more threads would only wait for a connection, and for each other
     settings: Settings = app.state.settings
     database = Database(settings.database_url)
-    app.state.site = Site(settings=settings, database=database, catalogue=CatalogueCache(database))
+    app.state.site = Site(
+        settings=settings, database=database, catalogue=CatalogueCache(database), hub=Hub() if settings.hub else None
+    )  # fmt: skip
     try:
         yield
     finally:

@@ -26,6 +26,9 @@ class Settings(BaseSettings):
 
     database_url: Annotated[str, Field(min_length=1)] = Field(default_factory=_default_database_url)
 
+    hub: bool = False
+    """Whether visitors may name a model of the Hugging Face hub; then, and only then, this program sends requests, to that host alone."""
+
     metrics_token: Annotated[SecretStr, Field(min_length=16)] | None = None
     """What Prometheus must send as `Authorization: Bearer ...` to read /metrics; without it there is no /metrics."""
     secure_cookies: bool = True

@@ -6,6 +6,7 @@ from typing import Any
 
 from app.architectures import library
 from app.errors import FieldError, InvalidInput
+from app.hub.client import Hub
 from app.placement import Finding
 from app.units import format_count
 from app.web.contexts.answer import AnswerView, answer_view
@@ -38,26 +39,35 @@ class AdvisorPage:
     status: int
 
 
-def advisor_page(pairs: Iterable[tuple[str, str]], site: Site, *, submitted: bool, file: UploadedFile | None = None) -> AdvisorPage:
+def advisor_page(
+    pairs: Iterable[tuple[str, str]], site: Site, *, submitted: bool, file: UploadedFile | None = None, from_hub: bool = False
+) -> AdvisorPage:
     """The page for what was typed and sent: with the answer (200), or with every error at its field (422)."""
     names = names_for(site.catalogue.current())
     entry = entry_from(list(pairs), names)
     found: tuple[Finding, ...] = ()
+    asks_hub = site.hub is not None
     try:
-        entry = with_config_read(entry)
+        entry = with_config_of_repository(with_config_read(entry), site.hub) if from_hub else with_config_read(entry)
         if file:
             filled = filled_from_file(entry, file, names)
             entry, found = filled.entry, filled.findings
         request = read_request(entry, names)
         advice = site.first_view(request)
     except InvalidInput as error:
-        return _with_errors(entry, error.errors, submitted)
+        return _with_errors(entry, error.errors, submitted, asks_hub)
     document = request.model_dump(mode="json")
     answer = answer_view(document, advice, names, lambda changes: link_with(document, changes, names))
     summary = job_summary(document["workload"], names)
     return AdvisorPage(
         title=answer.headline.text,
-        form=form_view(entry, presets=preset_links(), file_findings=finding_views([note.to_json() for note in found]), summary=summary),
+        form=form_view(
+            entry,
+            presets=preset_links(),
+            file_findings=finding_views([note.to_json() for note in found]),
+            summary=summary,
+            asks_hub=asks_hub,
+        ),
         answer=answer,
         submitted=submitted,
         announcement=answer.headline.text,
@@ -81,6 +91,19 @@ def with_config_read(entry: Entry) -> Entry:
     if not entry.paste.strip():
         return entry
     return replace(entry, config=config_on_one_line(entry.paste), paste="")
+
+
+def with_config_of_repository(entry: Entry, hub: Hub | None) -> Entry:
+    """The state with the config.json of the repository that was named. Raises InvalidInput at `repository` where it cannot be had."""
+    if hub is None:
+        raise InvalidInput("this site does not ask the Hugging Face hub; paste the config.json instead", "repository")
+    text = hub.config_of(entry.repository)
+    try:
+        return replace(entry, config=config_on_one_line(text), repository="")
+    except InvalidInput:
+        raise InvalidInput(
+            "the config.json of this repository cannot be used; paste one, or upload a file of the model", "repository"
+        ) from None
 
 
 def link_with(request: Document, changes: Sequence[Document], names: Names) -> str:
@@ -111,9 +134,10 @@ def model_options(text: str) -> tuple[ModelOption, ...]:
     return tuple(ModelOption(id=entry.id, name=entry.name, note=f"{format_count(entry.parameters)} parameters") for entry in found)
 
 
-def _with_errors(entry: Entry, errors: Sequence[FieldError], submitted: bool) -> AdvisorPage:
+def _with_errors(entry: Entry, errors: Sequence[FieldError], submitted: bool, asks_hub: bool) -> AdvisorPage:
     about_model = any(target_of(entry, error)[0] == "model" for error in errors)
-    form = form_view(entry, errors=errors, options=model_options(entry.model) if about_model else (), presets=preset_links())
+    options = model_options(entry.model) if about_model else ()
+    form = form_view(entry, errors=errors, options=options, presets=preset_links(), asks_hub=asks_hub)
     return AdvisorPage(
         title="Please check the form",
         form=form,

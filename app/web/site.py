@@ -14,6 +14,7 @@ from app.advisor import FirstView, first_view, levers_of
 from app.catalogue.snapshot import CatalogueCache, snapshot_at
 from app.database import Database
 from app.hardware import Catalogue
+from app.hub.client import Hub
 from app.settings import Settings
 from app.web.cache import NewestKept
 from app.web.metrics import WORKED_OUT
@@ -36,6 +37,7 @@ class Site:
     settings: Settings
     database: Database
     catalogue: CatalogueCache
+    hub: Hub | None  # None where it is switched off
     _views: NewestKept[Key, FirstView] = field(default_factory=lambda: NewestKept(VIEWS_KEPT))
     _answers: NewestKept[Key, Document] = field(default_factory=lambda: NewestKept(ANSWERS_KEPT))
     _levers: NewestKept[Key, Sequence[Document]] = field(default_factory=lambda: NewestKept(LEVERS_KEPT))

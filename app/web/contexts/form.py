@@ -70,6 +70,8 @@ class ModelView:
     without_config: str  # address of the form without the config.json
     paste: str
     paste_error: str
+    repository: str
+    repository_error: str
     without_file: str  # address of the form without the model of a file; empty where the model is named
     file_error: str
 
@@ -110,6 +112,7 @@ class FormView:
     errors: tuple[ErrorLink, ...]
     by_post: bool  # the state is too large for an address
     summary: str
+    asks_hub: bool
 
 
 def form_view(
@@ -120,6 +123,7 @@ def form_view(
     presets: Sequence[PresetView] = (),
     file_findings: Sequence[FindingView] = (),
     summary: str = "",
+    asks_hub: bool = False,
 ) -> FormView:
     """The form for a state, with the errors that were found in it."""
     messages = _by_field(entry, errors)
@@ -143,6 +147,7 @@ def form_view(
         errors=tuple(_link(entry, error) for error in errors),
         by_post=not entry.fits_in_address,
         summary=summary,
+        asks_hub=asks_hub,
     )
 
 
@@ -150,6 +155,8 @@ def target_of(entry: Entry, error: FieldError) -> tuple[str, str]:
     """The id of the field that an error belongs to, and its label; the form itself where it belongs to none."""
     if error.path in {"paste", "config"}:
         return "paste", "config.json"
+    if error.path == "repository":
+        return "repository", "Hugging Face repository"
     if error.path == "file":
         return "file", "Model file"
     if error.path.removeprefix("workload.").split(".")[0] == "model" and entry.tab.has_model:
@@ -206,6 +213,8 @@ def _model(entry: Entry, messages: dict[str, str], options: Sequence[ModelOption
         without_config=f"/?{entry.query_with(config='')}",
         paste=entry.paste,
         paste_error=messages.get("paste", ""),
+        repository=entry.repository,
+        repository_error=messages.get("repository", ""),
         without_file=f"/?{entry.query_with(extra='', model=entry.tab.model_default)}" if carries_model(entry) else "",
         file_error=messages.get("file", ""),
     )

@@ -23,6 +23,7 @@ class Entry:
     model: str = ""
     config: str = ""  # a config.json that has been read, on one line
     paste: str = ""  # a config.json as pasted, not read yet
+    repository: str = ""  # of the Hugging Face hub, not read yet
     extra: str = ""  # what the document holds beyond the fields, as JSON
     unknown: tuple[str, ...] = ()  # names that are no field here
 
@@ -79,12 +80,13 @@ def entry_of(pairs: Pairs, start: Entry | None = None) -> Entry:
     return Entry(
         tab=tab, values=values,
         model=(given.get("pick") or given.get("model", base.model)).strip(),
-        config=given.get("config", base.config), paste=given.get("paste", ""), extra=given.get("extra", base.extra),
+        config=given.get("config", base.config), paste=given.get("paste", ""),
+        repository=given.get("repository", "").strip(), extra=given.get("extra", base.extra),
         unknown=tuple(name for name in given if name not in {*values, *_OWN_NAMES}),
     )  # fmt: skip
 
 
-_OWN_NAMES = ("task", "model", "pick", "config", "paste", "file", "extra", "preset")
+_OWN_NAMES = ("task", "model", "pick", "config", "paste", "repository", "file", "extra", "preset")
 
 
 def _blank(tab: Tab) -> Entry:

@@ -1,4 +1,7 @@
-"""Limits how often one client may do what costs storage."""
+"""Limits how often one client may do what costs storage, or requests to somebody else's server."""
+
+import ipaddress
+from dataclasses import dataclass
 
 from limits import RateLimitItem, parse
 from limits.storage import MemoryStorage
@@ -9,9 +12,24 @@ from app import clock
 from app.errors import TooMany
 from app.web.errors import error_response
 
-LIMITS: dict[tuple[str, str], str] = {
-    ("POST", "/results"): "30 per hour",
-    ("POST", "/api/v1/results"): "30 per hour",
+IPV6_NETWORK_BITS = 64  # what one household or one server has to itself
+
+
+@dataclass(frozen=True, slots=True)
+class Allowance:
+    """How often one client may do something, and how the refusal calls what was done too often."""
+
+    name: str
+    limit: RateLimitItem
+    done: str
+
+
+SHARING = Allowance("results", parse("30 per hour"), "shared {amount} results")
+ASKING_THE_HUB = Allowance("hub", parse("20 per hour"), "looked up {amount} repositories")
+LIMITS: dict[tuple[str, str], Allowance] = {
+    ("POST", "/results"): SHARING,
+    ("POST", "/api/v1/results"): SHARING,
+    ("POST", "/hub"): ASKING_THE_HUB,
 }
 
 
@@ -21,24 +39,31 @@ class Throttle:
     def __init__(self, app: ASGIApp) -> None:
         self._app = app
         self._windows = MovingWindowRateLimiter(MemoryStorage())
-        self._limits = {route: parse(text) for route, text in LIMITS.items()}
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Count the request where its route is limited, and pass it on or refuse it."""
-        limit = self._limits.get((scope["method"], scope["path"])) if scope["type"] == "http" else None
-        if limit is not None and (refusal := self._refusal(limit, _client(scope))):
+        allowance = LIMITS.get((scope["method"], scope["path"])) if scope["type"] == "http" else None
+        if allowance is not None and (refusal := self._refusal(allowance, client_of(scope))):
             await error_response(scope, refusal)(scope, receive, send)
             return
         await self._app(scope, receive, send)
 
-    def _refusal(self, limit: RateLimitItem, client: str) -> TooMany | None:
-        if self._windows.hit(limit, "results", client):
+    def _refusal(self, allowance: Allowance, client: str) -> TooMany | None:
+        if self._windows.hit(allowance.limit, allowance.name, client):
             return None
-        free_again_at = self._windows.get_window_stats(limit, "results", client).reset_time
+        free_again_at = self._windows.get_window_stats(allowance.limit, allowance.name, client).reset_time
         seconds = max(1, round(free_again_at - clock.now().timestamp()))
-        return TooMany(f"you have shared {limit.amount} results within an hour; try again in {-(-seconds // 60)} minutes", seconds)
+        done = allowance.done.format(amount=allowance.limit.amount)
+        return TooMany(f"you have {done} within an hour; try again in {-(-seconds // 60)} minutes", seconds)
 
 
-def _client(scope: Scope) -> str:
-    address = scope.get("client")
-    return str(address[0]) if address else "unknown"
+def client_of(scope: Scope) -> str:
+    """The address of the client; of IPv6 its network, since one client has all addresses of it."""
+    host = str((scope.get("client") or ("unknown",))[0])
+    try:
+        address = ipaddress.ip_address(host)
+    except ValueError:
+        return host
+    if address.version == 4:
+        return host
+    return str(ipaddress.ip_network((address, IPV6_NETWORK_BITS), strict=False))

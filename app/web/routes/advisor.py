@@ -32,6 +32,15 @@ def home_of_a_long_form(request: Request, form: FormWithFile, site: SiteOf) -> R
     return _rendered(request, ctx).response()
 
 
+@router.post("/hub")
+def home_of_a_repository(request: Request, pairs: FormPairs, site: SiteOf) -> Response:
+    """A form that names a repository of the Hugging Face hub: its config.json becomes the model."""
+    ctx = advisor_page(pairs, site, submitted=True, from_hub=True)
+    if ctx.status == 200 and not ctx.form.by_post:
+        return RedirectResponse(f"/?{ctx.query}", status_code=303)
+    return _rendered(request, ctx).response()
+
+
 @router.post("/answer")
 def answer_to_a_long_form(request: Request, pairs: FormPairs, site: SiteOf) -> Response:
     """The same as `answer` for a form that is too long for an address."""
