@@ -33,7 +33,7 @@ class Bills:
 def machine_of(one: Candidate, demand: Demand, limits: Limits, market: Market) -> Machine:
     """The candidate as a machine, with every finding."""
     machine = _machine(one, market)
-    return replace(machine, findings=findings_for(machine, demand, limits))
+    return replace(machine, findings=findings_for(machine, demand, limits, market.seat_findings))
 
 
 def _machine(one: Candidate, market: Market) -> Machine:

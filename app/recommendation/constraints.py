@@ -4,6 +4,7 @@ Seat rules (`seating`) ask whether so many of a card can be put into a platform 
 and the job on it, limit rules at what the person asked for. A machine is inside the limits where no rule gives a blocker.
 """
 
+from collections.abc import Callable
 from typing import NamedTuple
 
 from app.hardware import Gpu
@@ -195,8 +196,12 @@ LIMIT_RULES: tuple[Rule[Trial], ...] = (
 )  # fmt: skip
 
 
-def findings_for(machine: Machine, demand: Demand, limits: Limits) -> tuple[Finding, ...]:
+def findings_for(
+    machine: Machine, demand: Demand, limits: Limits, of_seat: Callable[[Seat], tuple[Finding, ...]] = seat_findings
+) -> tuple[Finding, ...]:
     """What all rules say of a machine, and what the placement itself says: seat, machine, limits, placement."""
     seat = Seat(machine.platform, machine.gpu, machine.gpu_quantity)
-    of_trial = findings((*MACHINE_RULES, *LIMIT_RULES), Trial(machine, demand, limits))
-    return (*seat_findings(seat), *of_trial, *machine.placement.findings)
+    return (*of_seat(seat), *findings(TRIAL_RULES, Trial(machine, demand, limits)), *machine.placement.findings)
+
+
+TRIAL_RULES = (*MACHINE_RULES, *LIMIT_RULES)

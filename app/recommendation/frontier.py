@@ -1,37 +1,29 @@
-"""The machines that no other one beats: at most as dear, at least as fast, at least as much memory free."""
+"""The machines that no other one beats: at most as dear, at least as fast, at least as much memory free, no more power drawn."""
 
-from bisect import bisect_left, bisect_right
+from bisect import bisect_right
 from collections.abc import Iterable, Sequence
 
 from app.recommendation.search import Candidate, by_price
 
 
 def undominated(candidates: Iterable[Candidate]) -> tuple[Candidate, ...]:
-    """The candidates that no other one equals or beats in cost, speed and headroom at once, cheapest first. Of those that are equal in
-    all three the first by name stays."""
-    stairs = Staircase()
-    return tuple(one for one in sorted(candidates, key=by_price) if stairs.add(one.speed, one.headroom))
+    """The candidates that no other one equals or beats in cost, speed, headroom and power at once, cheapest first. Of those that are equal
+    in all four the first by name stays."""
+    kept: list[Candidate] = []
+    strong: list[Candidate] = []  # the same, those that beat others lately first: most candidates fall to a few machines
+    for one in sorted(candidates, key=by_price):
+        at = next((index for index, rival in enumerate(strong) if _beats(rival, one)), None)
+        if at is None:
+            kept.append(one)
+            strong.append(one)
+        else:
+            strong.insert(0, strong.pop(at))
+    return tuple(kept)
 
 
-class Staircase:
-    """The best (speed, headroom) pairs so far: speeds rise, headrooms fall."""
-
-    def __init__(self) -> None:
-        self._speeds: list[float] = []
-        self._headrooms: list[float] = []
-
-    def add(self, speed: float, headroom: float) -> bool:
-        """Takes the pair in and removes what it beats; False where an earlier pair is at least as good in both."""
-        at = bisect_left(self._speeds, speed)
-        if at < len(self._speeds) and self._headrooms[at] >= headroom:
-            return False
-        upto = bisect_right(self._speeds, speed)
-        low = at
-        while low and self._headrooms[low - 1] <= headroom:
-            low -= 1
-        self._speeds[low:upto] = [speed]
-        self._headrooms[low:upto] = [headroom]
-        return True
+def _beats(rival: Candidate, one: Candidate) -> bool:
+    """Whether a rival that is no dearer is at least as good in all else."""
+    return rival.speed >= one.speed and rival.headroom >= one.headroom and rival.power_w <= one.power_w
 
 
 def within(frontier: Sequence[Candidate], budget: float) -> Sequence[Candidate]:

@@ -7,9 +7,10 @@ from typing import Any
 
 from app.errors import FieldError, InvalidInput
 from app.hardware import Catalogue, Drive, Gpu, Platform, RamKit
+from app.placement import Finding
 from app.recommendation.memory import MemoryChoices
 from app.recommendation.offers import Accepted, Offer, offers_of
-from app.recommendation.seating import Seat, cards_that_fit, seat_blocker
+from app.recommendation.seating import Seat, cards_that_fit, seat_blocker, seat_findings
 from app.recommendation.storage import StorageChoices, free_bays
 from app.workloads.limits import Limits
 
@@ -48,6 +49,7 @@ class Market:
         self.drives: tuple[Offer[Drive], ...] = offers_of(catalogue.drives.values(), currency, accepted, catalogue.rates, owned)
         self.platforms: tuple[Offer[Platform], ...] = offers_of(catalogue.platforms.values(), currency, accepted, catalogue.rates, owned)
         self._rooms: dict[Hashable, tuple[int, ...]] = {}
+        self._seat_findings: dict[tuple[str, str, int], tuple[Finding, ...]] = {}
         self._most: dict[Hashable, int] = {}
         self._spaces: dict[Hashable, int] = {}
 
@@ -86,6 +88,13 @@ class Market:
     def offers(self) -> Mapping[str, Offer[Any]]:
         """Every offer by the id of its part."""
         return {offer.part.id: offer for offers in (self.gpus, self.ram, self.drives, self.platforms) for offer in offers}
+
+    def seat_findings(self, seat: Seat) -> tuple[Finding, ...]:
+        """What the seat rules say; asked again and again by the machines of every request."""
+        key = (seat.platform.id, seat.gpu.id if seat.gpu else "", seat.quantity)
+        if key not in self._seat_findings:
+            self._seat_findings[key] = seat_findings(seat)
+        return self._seat_findings[key]
 
     def room(self, gpu: Gpu) -> Sequence[int]:
         """How many of this card each platform takes, by the index of its site."""

@@ -21,11 +21,13 @@ class Rule(Generic[Subject]):
 
     def finding(self, subject: Subject) -> Finding | None:
         """The finding, None where the rule is kept."""
-        if not self.broken(subject):
-            return None
+        return self.told(subject) if self.broken(subject) else None
+
+    def told(self, subject: Subject) -> Finding:
+        """The finding of a rule that is broken."""
         return Finding(severity=self.severity, code=self.code, message=self.reason(subject), remedy=self.remedy)
 
 
 def findings(rules: Iterable[Rule[Subject]], subject: Subject) -> tuple[Finding, ...]:
     """What the rules say of the subject, in the order of the table."""
-    return tuple(finding for rule in rules if (finding := rule.finding(subject)))
+    return tuple(rule.told(subject) for rule in rules if rule.broken(subject))

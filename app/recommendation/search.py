@@ -1,11 +1,11 @@
 """The exact search: for every load the cheapest platform, RAM and drives, and from all of them the non-dominated machines.
 
 For a given GPU and count the rest of a machine only matters by its price, by how fast its drives feed the job, and where layers are left
-to the processor by the bandwidth of its RAM; so per load it is enough to know the cheapest completion at each such speed, and loads of
-the same shape, RAM and reads share it.
-Platforms are tried in the order of a lower bound on their cost, and the trying stops where the bound passes the best found. A job on
-the processor alone has RAM as its headroom: there every non-dominated amount of RAM is kept. Nothing is left out that could be the
-best by price, speed or headroom; the tests compare with every combination.
+to the processor by the bandwidth of its RAM, and by what its platform draws; so per load it is enough to know the cheapest completion at
+each such speed and power, and loads of the same shape, RAM and reads share it.
+Platforms are tried from the most frugal, those that draw the same in the order of a lower bound on their cost, and the trying stops where
+the bound passes the best found. A job on the processor alone has RAM as its headroom: there every non-dominated amount of RAM is kept.
+Nothing is left out that could be the best by price, speed, headroom or power; the tests compare with every combination.
 """
 
 from collections.abc import Hashable, Iterable, Iterator
@@ -47,6 +47,7 @@ class Candidate(NamedTuple):
     cost: int
     speed: float
     headroom: float
+    power_w: int
     load: Load
     rest: Completion
 
@@ -120,9 +121,9 @@ class CheapestSearch:
         return self._shared[key]
 
 
-def by_price(one: Candidate) -> tuple[int, float, float, tuple[str, str, int]]:
-    """Orders machines: the cheaper first, of equals the faster, then the roomier, then by name."""
-    return (one.cost, -one.speed, -one.headroom, one.name)
+def by_price(one: Candidate) -> tuple[int, float, float, int, tuple[str, str, int]]:
+    """Orders machines: the cheaper first, of equals the faster, then the roomier, then the more frugal, then by name."""
+    return (one.cost, -one.speed, -one.headroom, one.power_w, one.name)
 
 
 class Assembly:
@@ -136,6 +137,7 @@ class Assembly:
         sets = {key: storage.sets(demand.ssd_bytes, demand.hdd_bytes, most_reads) for key, storage in storages.items()}
         self._sets = {site.index: sets[id(site.storage)] for site in market.sites}
         self._boards = sorted(self._bounds(market.boards, least_ram), key=lambda bound: (bound.least, bound.site.platform.id))
+        self._by_power = sorted(_grouped_by_power(self._boards).items())
         self._easy_read = min((bound.sets[0].read_bytes_s for bound in self._boards), default=0)
 
     def _bounds(self, sites: Iterable[Site], least_ram: int) -> Iterator[Bound]:
@@ -155,7 +157,8 @@ class Assembly:
         rate, headroom = load.placement.speed.rate, load.headroom
         for rest in self._completions(load):
             room = headroom if load.choice.gpu else 1.0 - load.ram_bytes / max(1, rest.memory.total_bytes)
-            yield Candidate(load.choice.cost + rest.cost, rate * rest.pace, room, load, rest)
+            power = machine_power_w(rest.site.platform, load.choice.gpu, load.choice.quantity)
+            yield Candidate(load.choice.cost + rest.cost, rate * rest.pace, room, power, load, rest)
 
     def _completions(self, load: Load) -> Iterable[Completion]:
         if load.choice.site:
@@ -170,18 +173,19 @@ class Assembly:
 
     def _on_boards(self, load: Load, gpu: Gpu) -> tuple[Completion, ...]:
         room = self._market.room(gpu)
-        best: dict[float, Completion] = {}
+        best: dict[tuple[float, int], Completion] = {}
         ceiling = float("inf")
-        for bound in self._boards:
-            if bound.least > ceiling:
-                break
-            if room[bound.site.index] < load.choice.quantity:
-                continue
-            for rest in self._at(load, bound.site, bound.sets):
-                if rest.pace not in best or _rank(rest) < _rank(best[rest.pace]):
-                    best[rest.pace] = rest
-                if rest.fed == 1 and not load.placement.ram_traffic:  # dearer RAM may be faster
-                    ceiling = min(ceiling, rest.cost)
+        for watts, bounds in self._by_power:
+            for bound in bounds:
+                if bound.least > ceiling:
+                    break
+                if room[bound.site.index] < load.choice.quantity:
+                    continue
+                for rest in self._at(load, bound.site, bound.sets):
+                    key = (rest.pace, watts)
+                    best[key] = min(rest, best.get(key, rest), key=_rank)
+                    if rest.fed == 1 and not load.placement.ram_traffic:  # dearer RAM may be faster
+                        ceiling = min(ceiling, rest.cost)
         return tuple(best.values())
 
     def _at(self, load: Load, site: Site, sets: StorageSets) -> Iterator[Completion]:
@@ -203,6 +207,14 @@ class Assembly:
     def _too_hungry(self, site: Site, load: Load) -> bool:
         most = self._limits.max_watts
         return most is not None and machine_power_w(site.platform, load.choice.gpu, load.choice.quantity) > most
+
+
+def _grouped_by_power(bounds: Iterable[Bound]) -> dict[int, list[Bound]]:
+    """The boards by what they draw beside their cards, each group in the order given."""
+    groups: dict[int, list[Bound]] = {}
+    for bound in bounds:
+        groups.setdefault(machine_power_w(bound.site.platform, None, 0), []).append(bound)
+    return groups
 
 
 def _rank(rest: Completion) -> tuple[int, str]:

@@ -62,7 +62,9 @@ def test_no_machine_of_the_frontier_beats_another(seed: int) -> None:
     frontier = recommend(*instance(seed)).frontier
     for one in frontier:
         for other in frontier:
-            better = other.total <= one.total and other.speed >= one.speed and other.headroom >= one.headroom
+            better = (
+                other.total <= one.total and other.speed >= one.speed and other.headroom >= one.headroom and other.power_w <= one.power_w
+            )
             assert other is one or not better
 
 

@@ -3,6 +3,7 @@
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from itertools import accumulate
 from typing import Any
 
 from app.web.charts.memory_bar import MemoryBar
@@ -171,7 +172,9 @@ def _reason(machine: MachineView, roles: Sequence[str], machines: Mapping[str, M
 
 
 def _candidates(frontier: Sequence[MachineRow], picks: Sequence[PickView]) -> list[Candidate]:
+    """The machines that more money makes faster, and the picks; what is only roomier or more frugal stays in the table."""
     roles = {pick.machine.id: pick.roles for pick in picks}
+    fastest = list(accumulate((machine.speed for machine in frontier), max, initial=0.0))
     return [
         Candidate(
             anchor=f"machine-{index}",
@@ -181,6 +184,7 @@ def _candidates(frontier: Sequence[MachineRow], picks: Sequence[PickView]) -> li
             role=roles.get(machine.id, ""),
         )
         for index, machine in enumerate(frontier, start=1)
+        if machine.speed > fastest[index - 1] or machine.id in roles
     ]
 
 

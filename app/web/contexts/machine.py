@@ -41,6 +41,8 @@ class MachineRow:
     total_text: str
     speed_text: str
     speed: float
+    free: float | None  # share of the GPU's memory, or of the RAM where there is no GPU; None in answers of before it was told
+    watts: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -53,7 +55,6 @@ class MachineView(MachineRow):
     utilisation_tone: str
     speed_note: str  # what the speed rests on, how far off it may be, and what limits it
     chips: tuple[str, ...]
-    watts: int
     findings: tuple[FindingView, ...]
     gpu_memory_gb: int | None
 
@@ -73,7 +74,8 @@ def machine_row(machine: Document, unit: str) -> MachineRow:
     total = money_of(machine["price"]["total"])
     speed, text = speed_of(machine["speed"], unit)
     return MachineRow(
-        id=machine["id"], title=machine_title(machine), total=total, total_text=whole(total), speed_text=text, speed=speed
+        id=machine["id"], title=machine_title(machine), total=total, total_text=whole(total), speed_text=text, speed=speed,
+        free=machine.get("headroom"), watts=machine["power_watts"],
     )  # fmt: skip
 
 
@@ -94,7 +96,8 @@ def machine_view(machine: Document, unit: str) -> MachineView:
         utilisation_tone="" if used is None or used <= TIGHT_SHARE else "tight" if used <= 1 else "over",
         speed_note=_speed_note(machine["speed"], unit),
         chips=tuple(_chips(machine, row.speed_text)),
-        watts=machine["power_watts"],
+        free=row.free,
+        watts=row.watts,
         findings=finding_views(machine["findings"]),
         gpu_memory_gb=gpus["part"].get("memory_gb") if gpus else None,
     )
