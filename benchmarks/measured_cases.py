@@ -88,7 +88,8 @@ def _tuning(case: Case) -> dict[str, Any]:
         return {
             "method": "lora",
             "rank": lora["r"],
-            "target_modules": lora["target_modules"],
+            "dora": lora.get("use_dora", False),
+            "target_modules": "all_linear" if lora["target_modules"] == "all-linear" else lora["target_modules"],
             "dropout": lora.get("dropout", 0.0),
             "adapter_precision": precision,
         }

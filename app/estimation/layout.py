@@ -114,11 +114,12 @@ class TracedStep:
 
     @cached_property
     def _states_of_masters(self) -> int:
-        return optimizers.total_state_bytes(self.parameters, self._rule, masters=True)
+        return self.shape.masters if self._rule.paged else optimizers.total_state_bytes(self.parameters, self._rule, masters=True)
 
     def _with_masters(self, moment: Moment) -> Moment:
         counts = list(moment.bytes_by_category)
         counts[Category.OPTIMIZER_STATES] = self._states_of_masters
+        counts[Category.AVERAGED_WEIGHTS] = self.shape.masters if self.run.averaging else 0
         if moment.phase is Phase.OPTIMIZER and self.run.implementation != "fused":
             counts[Category.OPTIMIZER_TEMPORARIES] = self.shape.masters
         return Moment(moment.phase, tuple(counts))
@@ -149,6 +150,7 @@ class TracedStep:
         for category, count in (
             (Category.WEIGHTS, weight_bytes(p for p in left_out if not p.buffer)),
             (Category.OPTIMIZER_STATES, 0 if self._rule.paged else states),
+            (Category.AVERAGED_WEIGHTS, optimizers.total_average_bytes(left_out, masters=self.layout.masters)),
             (Category.GRADIENTS, gradient_bytes(left_out)),
         ):
             counts[category] = max(0, counts[category] - count)

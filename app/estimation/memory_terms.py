@@ -24,6 +24,9 @@ EXPLANATIONS = {
     Category.OPTIMIZER_STATES: Explanation(
         "optimizer_states", "Optimizer states", "copies of every trained parameter that the optimizer keeps", "torch.optim; bitsandbytes"
     ),
+    Category.AVERAGED_WEIGHTS: Explanation(
+        "averaged_weights", "Averaged weights", "a moving average of every trained parameter", "timm, ModelEmaV3; diffusers, EMAModel"
+    ),
     Category.GRADIENTS: Explanation("gradients", "Gradients", "one for each trained parameter that backward has reached", _HARNESS),
     Category.WEIGHT_CASTS: Explanation(
         "weight_casts", "16-bit copies of weights", "autocast's copy of each matrix, 2 B a parameter", "aten autocast_mode.cpp"

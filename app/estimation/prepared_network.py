@@ -96,7 +96,8 @@ def _add_adapters(network: Network, tuning: AdapterTuning) -> None:
     dtype = BY_NAME[tuning.adapter_precision]
     if tuning.method == "qlora":
         adapters.quantize_linears(network, rest=None if dtype.half else dtype)
-    count = adapters.add_adapters(network, targets, rank=tuning.rank, dropout=tuning.dropout, dtype=dtype)
+    kind = adapters.DoraLinear if tuning.dora else adapters.LoraLinear
+    count = adapters.add_adapters(network, targets, rank=tuning.rank, dropout=tuning.dropout, dtype=dtype, kind=kind)
     if not count:
         raise invalid_field("tuning.target_modules", "no linear layer of this network has one of these names")
     adapters.train_modules(network, tuning.modules_to_save)

@@ -21,6 +21,7 @@ REDUCED_COPIES = 2  # FSDP: whole gradients of the block at work, and the buffer
 DIVIDED_FROM_STAGE = {
     Category.WEIGHTS: 3,
     Category.WEIGHT_CASTS: 3,
+    Category.AVERAGED_WEIGHTS: 3,
     Category.GRADIENTS: 2,
     Category.OPTIMIZER_STATES: 1,
     Category.OPTIMIZER_TEMPORARIES: 1,

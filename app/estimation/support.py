@@ -11,7 +11,7 @@ from app.workloads.training import AdapterTuning, TrainingWorkload
 
 TRAINING_VENDORS = frozenset({"NVIDIA", "AMD"})
 BF16_PRECISIONS = frozenset({"bf16", "amp_bf16", "fp8"})
-EIGHT_BIT = ("adamw_8bit", "paged_adamw_8bit")
+BITSANDBYTES = ("adamw_8bit", "paged_adamw_8bit", "paged_adamw")
 
 
 def capability(gpu: Gpu) -> float:
@@ -32,7 +32,7 @@ class Rule:
 
 
 def _bitsandbytes(workload: TrainingWorkload) -> bool:
-    return workload.optimizer in EIGHT_BIT or (isinstance(workload.tuning, AdapterTuning) and workload.tuning.method == "qlora")
+    return workload.optimizer in BITSANDBYTES or (isinstance(workload.tuning, AdapterTuning) and workload.tuning.method == "qlora")
 
 
 TRAINING_RULES = (
@@ -57,7 +57,9 @@ TRAINING_RULES = (
         "{gpu} has no 8-bit floating-point matrix units",
     ),
     Rule(
-        "bitsandbytes", lambda w, g: g.vendor != "NVIDIA" and _bitsandbytes(w), "8-bit optimizers and QLoRA are proven on NVIDIA cards only"
+        "bitsandbytes",
+        lambda w, g: g.vendor != "NVIDIA" and _bitsandbytes(w),
+        "8-bit and paged optimizers and QLoRA are proven on NVIDIA cards only",
     ),
 )
 

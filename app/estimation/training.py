@@ -37,7 +37,10 @@ TEXT_FAMILIES = ("decoder", "encoder", "encoder_decoder", "recurrent")
 CONVOLVING_FAMILIES = ("convolutional", "diffusion", "detection")  # whose convolutions ask for workspaces
 PROGRAMS_KEPT = 64  # about 0.3 MB each
 LONGEST_KEPT = 20_000  # characters of a workload document; longer ones carry a graph
-MODEL_STATES = (Category.WEIGHTS, Category.OPTIMIZER_STATES, Category.GRADIENTS, Category.OPTIMIZER_TEMPORARIES, Category.WEIGHT_CASTS)
+MODEL_STATES = (
+    Category.WEIGHTS, Category.OPTIMIZER_STATES, Category.AVERAGED_WEIGHTS, Category.GRADIENTS, Category.OPTIMIZER_TEMPORARIES,
+    Category.WEIGHT_CASTS,
+)  # fmt: skip
 
 
 class Peak(NamedTuple):
@@ -91,6 +94,7 @@ class TracedTraining:
             implementation=self.workload.optimizer_implementation,
             accumulating=self.workload.gradient_accumulation_steps > 1,
             clipping=self.workload.gradient_clipping is not None,
+            averaging=self.workload.weight_averaging,
             execution=execution_rule(self.workload),
         )
 

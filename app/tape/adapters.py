@@ -5,6 +5,7 @@ from collections.abc import Collection, Iterable
 from app.tape import operators as op
 from app.tape.dtypes import BF16, FP32, DType
 from app.tape.modules import Blocks, Linear, Module
+from app.tape.recorder import Category
 from app.tape.tensor import Parameter, Tensor
 from app.units import ceil_div
 
@@ -34,6 +35,52 @@ class LoraLinear(Module):
         return op.cast(result, dtype)
 
 
+class DoraLinear(LoraLinear):
+    """peft's DoRA layer: the adapted matrix is normalized row by row and scaled by a trained magnitude.
+
+    The norm needs the whole adapted matrix in every forward pass, which peft makes by sending an identity matrix through the adapter.
+    Source: Liu et al. 2024 (DoRA); peft 0.21, tuners/lora/dora.py.
+    """
+
+    def __init__(self, base: Module, inputs: int, outputs: int, *, rank: int, dropout: float, dtype: DType) -> None:
+        super().__init__(base, inputs, outputs, rank=rank, dropout=dropout, dtype=dtype)
+        self.shape = (outputs, inputs)
+        self.magnitude = Parameter(outputs)
+        self.magnitude.own_dtype = self.magnitude.dtype = dtype
+
+    def __call__(self, x: Tensor) -> Tensor:
+        result = self.base_layer(x)  # type: ignore[operator]
+        dtype, bias = result.dtype, getattr(self.base_layer, "bias", None)
+        x = op.cast(x, self.dtype)
+        base = None if self.dropout else result
+        x = op.dropout(x, self.dropout)
+        update = self._adapter(x.tape.empty((self.shape[1], self.shape[1]), self.lora_A.weight.dtype)).transpose(0, 1)
+        weight = self._weight(x)
+        scale = op.multiply(self.magnitude, _row_norms(weight, op.cast(update, x.dtype).detach())).view(1, -1)
+        delta = self._adapter(x)
+        if base is None:
+            base = op.linear(x, weight)
+        elif bias is not None:
+            base = op.add(base, bias)
+        weighted = op.multiply(op.shifted(scale), base)
+        result = op.add(result, op.add(weighted, op.scaled(op.multiply(scale, delta))))
+        return op.cast(result, dtype)
+
+    def _adapter(self, x: Tensor) -> Tensor:
+        return self.lora_B(self.lora_A(x))
+
+    def _weight(self, x: Tensor) -> Tensor:
+        """The whole base matrix in the type of the input: unpacked where it is packed."""
+        if isinstance(self.base_layer, Linear4bit):
+            return x.tape.empty(self.shape, x.dtype, Category.WORKSPACE)
+        return op.cast(self.base_layer.weight, x.dtype)  # type: ignore[attr-defined]
+
+
+def _row_norms(weight: Tensor, update: Tensor) -> Tensor:
+    adapted = op.add(weight, op.scaled(update))
+    return adapted.tape.empty(adapted.shape[:1], adapted.dtype)
+
+
 class Linear4bit(Module):
     """bitsandbytes' NF4 layer with double quantization: the weight is unpacked to the compute type for each product and dropped again."""
 
@@ -59,15 +106,17 @@ def freeze(network: Module) -> None:
         parameter.requires_grad = False
 
 
-def add_adapters(network: Module, targets: str | Collection[str], *, rank: int, dropout: float, dtype: DType) -> int:
-    """Puts LoRA adapters on the target layers and freezes the rest. Gives the number of layers adapted (in the traced blocks)."""
+def add_adapters(
+    network: Module, targets: str | Collection[str], *, rank: int, dropout: float, dtype: DType, kind: type[LoraLinear] = LoraLinear
+) -> int:
+    """Puts adapters on the target layers and freezes the rest. Gives the number of layers adapted (in the traced blocks)."""
     freeze(network)
     found = [(parent, name, layer) for parent, name, layer in _linears(network) if _is_target(name, parent[1], targets)]
     for (holder, _), name, layer in found:
         outputs, inputs = layer.weight.shape
-        adapted = LoraLinear(layer, inputs, outputs, rank=rank, dropout=dropout, dtype=dtype)
-        for part in (adapted.lora_A, adapted.lora_B):
-            part.weight.times = layer.weight.times
+        adapted = kind(layer, inputs, outputs, rank=rank, dropout=dropout, dtype=dtype)
+        for parameter in adapted.parameters():
+            parameter.times = layer.weight.times
         setattr(holder, name, adapted)
     return len(found)
 

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from typing import TypeVar
+from weakref import ReferenceType, ref
 
 from app.tape.autograd import Gradients, Node, Saved, propagate
 from app.tape.recorder import Category, Phase
@@ -38,24 +39,25 @@ class Frame:
     def __init__(self, tape: Tape, function: Callable[..., object], arguments: Sequence[object]) -> None:
         self.tape, self.function = tape, function
         self.arguments = [_outside(given) for given in arguments]
-        self.saving = 0  # operators that save something
+        self.claims: list[ReferenceType[Claim]] = []  # one for each operator that saves something
         self.recomputed: list[Saved] | None = None
 
-    def keep(self, saved: Saved, out: Tensor) -> Callable[[], Saved]:
+    def keep(self, saved: Saved, out: Tensor) -> "Claim":
         """What a node holds instead of the storages: the way to get at them later."""
         del saved, out
-        index = self.saving
-        self.saving += 1
-        return lambda: self._taken(index)
+        claim = Claim(self, len(self.claims))
+        self.claims.append(ref(claim))
+        return claim
 
-    def _taken(self, index: int) -> Saved:
+    def taken(self, index: int) -> Saved:
+        """What the operator of this number saves; handed out once."""
         if self.recomputed is None:
             self.recomputed = self._run_again()
         saved, self.recomputed[index] = self.recomputed[index], ()
         return saved
 
     def _run_again(self) -> list[Saved]:
-        tape, again = self.tape, Recomputation(self.saving)
+        tape, again = self.tape, Recomputation(self.claims)
         tape.keeper = again
         tape.record.enter(Phase.RECOMPUTE)
         with suppress(AllRecomputed):
@@ -66,19 +68,31 @@ class Frame:
         return again.found
 
 
+class Claim:
+    """A node's claim on what it would have saved: it ends with the node."""
+
+    __slots__ = ("__weakref__", "frame", "index")
+
+    def __init__(self, frame: Frame, index: int) -> None:
+        self.frame, self.index = frame, index
+
+    def __call__(self) -> Saved:
+        return self.frame.taken(self.index)
+
+
 class Recomputation:
-    """Gathers what the operators of a function save when it is run again, and stops it at the last of them."""
+    """Gathers what the operators of a function save when it is run again, where it is still claimed, and stops it at the last of them."""
 
     holds = True
 
-    def __init__(self, saving: int) -> None:
-        self.saving = saving
+    def __init__(self, claims: Sequence[ReferenceType[Claim]]) -> None:
+        self.claims = claims
         self.found: list[Saved] = []
 
     def keep(self, saved: Saved, out: Tensor) -> Saved:
         """What a node of this second run holds. Raises AllRecomputed once nothing more is wanted: the operator's own result neither."""
-        self.found.append(saved)
-        if len(self.found) == self.saving:
+        self.found.append(saved if self.claims[len(self.found)]() is not None else ())
+        if len(self.found) == len(self.claims):
             if out.storage is not None and out.storage not in saved:
                 out.storage.take_back()
             raise AllRecomputed

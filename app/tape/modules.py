@@ -69,6 +69,7 @@ class Embedding(Module):
 
     def __init__(self, count: int, size: int) -> None:
         self.weight = Parameter(count, size)
+        self.weight.table = True
 
     def __call__(self, indices: Tensor) -> Tensor:
         return op.embedding(indices, self.weight)

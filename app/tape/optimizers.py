@@ -13,14 +13,15 @@ from app.tape.recorder import rounded
 from app.tape.tensor import Parameter
 
 BLOCK_8BIT = 256  # elements that share one fp32 scale
-SMALLEST_8BIT = 4096  # tensors with fewer elements keep fp32 states
+SMALLEST_8BIT = 4096  # tensors with fewer elements keep fp32 states; so do embedding tables (transformers, Trainer.create_optimizer)
 MASTER_ELEMENT = 4  # bytes of an fp32 element
 
 
 @dataclass(frozen=True, slots=True)
 class Rule:
     """How an optimizer stores and steps. `states`: copies of the parameter kept in its own type; `foreach_copies`: full copies that the
-    default multi-tensor step makes at once; `loop_copies`: copies of the largest tensor that the single-tensor step makes."""
+    default multi-tensor step makes at once; `loop_copies`: copies of the largest tensor that the single-tensor step makes. `fp32_states`:
+    whatever the type of the parameter."""
 
     states: int
     foreach_copies: int
@@ -28,6 +29,7 @@ class Rule:
     eight_bit: bool = False
     paged: bool = False
     factored: bool = False
+    fp32_states: bool = False
 
 
 RULES = {
@@ -35,6 +37,7 @@ RULES = {
     "adam": Rule(states=2, foreach_copies=1, loop_copies=2),
     "adamw_8bit": Rule(states=2, foreach_copies=0, loop_copies=0, eight_bit=True),
     "paged_adamw_8bit": Rule(states=2, foreach_copies=0, loop_copies=0, eight_bit=True, paged=True),
+    "paged_adamw": Rule(states=2, foreach_copies=0, loop_copies=0, paged=True, fp32_states=True),
     "sgd": Rule(states=0, foreach_copies=0, loop_copies=0),
     "sgd_momentum": Rule(states=1, foreach_copies=1, loop_copies=1),
     "rmsprop": Rule(states=1, foreach_copies=1, loop_copies=2),
@@ -50,12 +53,13 @@ def state_bytes(parameter: Parameter, rule: Rule, *, masters: bool = False) -> i
     if masters and parameter.dtype.half:
         return master_bytes(parameter) + _states_of_master(parameter, rule)
     if rule.eight_bit:
-        if parameter.size < SMALLEST_8BIT:
+        if parameter.size < SMALLEST_8BIT or parameter.table:
             return rule.states * rounded(4 * parameter.size)
         return rule.states * (rounded(parameter.size) + rounded(4 * -(-parameter.size // BLOCK_8BIT)))
     if rule.factored:
         return _factored_bytes(parameter)
-    return rule.states * rounded(parameter.bytes)
+    element = MASTER_ELEMENT if rule.fp32_states else parameter.dtype.bytes
+    return rule.states * rounded(element * parameter.size)
 
 
 def master_bytes(parameter: Parameter) -> int:
@@ -81,6 +85,12 @@ def _factored_bytes(parameter: Parameter) -> int:
 def total_state_bytes(parameters: Iterable[Parameter], rule: Rule, *, masters: bool = False) -> int:
     """States of all trained weights that lie on the GPU."""
     return sum(state_bytes(p, rule, masters=masters) * p.times for p in parameters if p.requires_grad)
+
+
+def total_average_bytes(parameters: Iterable[Parameter], *, masters: bool = False) -> int:
+    """A copy of every trained weight, in its own type; of the fp32 copies where there are such."""
+    trained = [p for p in parameters if p.requires_grad]
+    return sum((master_bytes(p) if masters and p.dtype.half else rounded(p.bytes)) * p.times for p in trained)
 
 
 def total_master_bytes(parameters: Iterable[Parameter]) -> int:

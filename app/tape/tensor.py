@@ -284,12 +284,13 @@ class Parameter(Tensor):
     `times` is how many equal blocks it stands for.
     """
 
-    __slots__ = ("buffer", "own_dtype", "packed_bytes", "times")
+    __slots__ = ("buffer", "own_dtype", "packed_bytes", "table", "times")
 
     def __init__(self, *shape: int, buffer: bool = False) -> None:
         super().__init__(_UNBOUND, shape, FP32, None)
         self.requires_grad = not buffer
         self.buffer = buffer
+        self.table = False  # rows looked up by index
         self.times = 1
         self.own_dtype: DType | None = None  # kept whatever the type of the network (adapters, quantized weights)
         self.packed_bytes: int | None = None  # of a quantized weight; None: size x type

@@ -100,14 +100,15 @@ def _others(moment: Moment) -> int:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TrainingRun:
-    """How a step is run: precision, optimizer, whether gradients of earlier micro-batches exist already and whether all gradients
-    are clipped together, and the framework's rule."""
+    """How a step is run: precision, optimizer, whether gradients of earlier micro-batches exist already, whether all gradients are
+    clipped together, whether a moving average of the weights is kept, and the framework's rule."""
 
     precision: str = "amp_bf16"
     optimizer: str = "adamw"
     implementation: str = "foreach"
     accumulating: bool = False
     clipping: bool = False
+    averaging: bool = False
     execution: ExecutionRule = EAGER_PYTORCH
 
     @property
@@ -124,6 +125,8 @@ def trace_training(network: Module, loss: Callable[[Tape], Tensor], run: Trainin
     parameters = load(network, tape, precision.weights)
     if not rule.paged:
         tape.record.allocated(optimizers.total_state_bytes(parameters, rule), Category.OPTIMIZER_STATES)
+    if run.averaging:
+        tape.record.allocated(optimizers.total_average_bytes(parameters), Category.AVERAGED_WEIGHTS)
     if run.accumulating:
         _keep_gradients(parameters, tape)
     tape.record.enter(Phase.FORWARD)

@@ -10,7 +10,8 @@ Framework = Literal["pytorch", "tensorflow", "keras", "jax"]
 Precision = Literal["fp64", "fp32", "tf32", "amp_fp16", "amp_bf16", "fp16", "bf16", "fp8"]
 Attention = Literal["eager", "sdpa", "flash"]
 Optimizer = Literal[
-    "adamw", "adam", "adamw_8bit", "paged_adamw_8bit", "sgd", "sgd_momentum", "rmsprop", "adagrad", "adafactor", "lion", "muon"
+    "adamw", "adam", "adamw_8bit", "paged_adamw_8bit", "paged_adamw", "sgd", "sgd_momentum", "rmsprop", "adagrad", "adafactor", "lion",
+    "muon",
 ]  # fmt: skip
 OptimizerImplementation = Literal["foreach", "fused", "for_loop"]
 Checkpointing = Literal["none", "selective", "full"]

@@ -30,10 +30,11 @@ class FullTuning(Document):
 
 
 class AdapterTuning(Document):
-    """Low-rank adapters on a frozen base; `qlora` keeps the base in 4-bit NF4."""
+    """Low-rank adapters on a frozen base; `qlora` keeps the base in 4-bit NF4, `dora` trains the magnitude of each row too."""
 
     method: Literal["lora", "qlora"]
     rank: Annotated[int, Field(ge=1, le=4096)] = 16
+    dora: bool = False
     target_modules: Literal["attention", "all_linear"] | tuple[str, ...] = "all_linear"
     dropout: Annotated[float, Field(ge=0, lt=1)] = 0.0
     adapter_precision: Literal["fp32", "bf16", "fp16"] = "fp32"
@@ -108,6 +109,7 @@ class TrainingWorkload(Document):
     optimizer_implementation: OptimizerImplementation = "foreach"
     attention: Attention = "sdpa"
     activation_checkpointing: Checkpointing = "none"
+    weight_averaging: bool = False  # an exponential moving average of the trained weights beside them
     fused_cross_entropy: bool = False
     compile: bool = False
     tuning: Tuning = FullTuning()

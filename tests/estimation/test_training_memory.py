@@ -134,3 +134,40 @@ def test_a_model_that_writes_is_taken_to_write_a_quarter_of_what_it_reads_and_sa
     assumed, given = (estimate(parse_workload({**document, **more})) for more in ({}, {"target_length": 128}))
     assert assumed.gpu_memory == given.gpu_memory
     assert [finding.code for finding in assumed.findings if finding not in given.findings] == ["target_length_assumed"]
+
+
+def bytes_of(key: str, **changes: Any) -> int:
+    return traced(**changes).gpu_memory(Sharding()).ledger.bytes_of(key)
+
+
+@pytest.mark.parametrize("changes", [{}, {"precision": "amp_bf16"}, {"tuning": {"method": "lora", "rank": 8, "adapter_precision": "bf16"}}])
+def test_averaged_weights_are_one_more_copy_of_what_is_trained(changes: dict[str, Any]) -> None:
+    element = 4 if changes.get("precision") == "amp_bf16" else 2
+    assert bytes_of("averaged_weights", **changes) == 0
+    assert bytes_of("averaged_weights", weight_averaging=True, **changes) == element * traced(**changes).parameters.trainable
+
+
+def test_averaged_weights_are_sharded_where_weights_are() -> None:
+    job = traced(weight_averaging=True)
+    replicated, sharded = (job.gpu_memory(Sharding(gpus=4, data=4, zero_stage=stage)).ledger for stage in (0, 3))
+    assert sharded.bytes_of("averaged_weights") == replicated.bytes_of("averaged_weights") // 4
+
+
+def test_a_paged_optimizer_keeps_its_fp32_states_in_ram_instead_of_on_the_card() -> None:
+    paged = traced(optimizer="paged_adamw")
+    assert paged.gpu_memory(Sharding()).ledger.bytes_of("optimizer_states", "optimizer_temporaries") == 0
+    assert paged.offloaded_bytes(Sharding()) == 8 * paged.parameters.total
+
+
+def test_embedding_tables_keep_32_bit_states_under_an_8_bit_optimizer() -> None:
+    table = LLAMA_1B["vocab_size"] * LLAMA_1B["hidden_size"]
+    matrices = traced().parameters.total - table
+    assert bytes_of("optimizer_states", optimizer="adamw_8bit") == pytest.approx(8 * table + 2 * (1 + 4 / 256) * matrices, rel=1e-3)
+
+
+def test_dora_makes_the_whole_adapted_matrix_beside_the_adapter() -> None:
+    adapters = {"method": "lora", "rank": 8, "target_modules": "attention", "adapter_precision": "bf16"}
+    plain, dora = (traced(tuning={**adapters, "dora": wanted}) for wanted in (False, True))
+    rows = 16 * (2048 + 512 + 512 + 2048)  # magnitudes: one for each output of the four projections of every layer
+    assert dora.parameters.trainable - plain.parameters.trainable == rows
+    assert dora.trace.peak_bytes > plain.trace.peak_bytes

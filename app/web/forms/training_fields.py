@@ -9,6 +9,7 @@ OPTIMIZERS = choices(
     adam="Adam",
     adamw_8bit="AdamW, 8-bit",
     paged_adamw_8bit="AdamW, 8-bit paged",
+    paged_adamw="AdamW, paged",
     sgd="SGD",
     sgd_momentum="SGD, momentum",
     rmsprop="RMSprop",
@@ -46,6 +47,7 @@ TRAINING_ADVANCED = (
         "workload.optimizer_implementation",
         (Choice("foreach", "foreach"), Choice("fused", "fused"), Choice("for_loop", "for loop")),
     ),
+    chosen("averaging", "Averaged weights (EMA)", "workload.weight_averaging", NO_OR_YES, codec=YES_NO),
     chosen("fused_loss", "Fused cross-entropy", "workload.fused_cross_entropy", NO_OR_YES, codec=YES_NO),
     chosen("compile", "torch.compile", "workload.compile", NO_OR_YES, codec=YES_NO),
 )
@@ -57,6 +59,7 @@ ADAPTER_ADVANCED = (
         choices(all_linear="All linear layers", attention="Attention only"),
         when="adapter",
     ),
+    chosen("dora", "DoRA", "workload.tuning.dora", NO_OR_YES, codec=YES_NO, when="adapter"),
     typed("dropout", "LoRA dropout", "workload.tuning.dropout", NUMBER, "0", when="adapter"),
     chosen(
         "adapters",
