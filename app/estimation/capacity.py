@@ -78,7 +78,7 @@ def capacity(workload: Workload, gpu: Gpu, gpus: int) -> Capacity:
         return Capacity(gpu=gpu.id, gpus=gpus, fits=False, reason=placed.reason)
     return Capacity(
         gpu=gpu.id, gpus=gpus, fits=placed.gpu_bytes <= gpu.visible_bytes,
-        largest={name: largest(_need(job, name, gpu, gpus), gpu.visible_bytes, LARGEST[name]) for name in _sizes(job)},
+        largest={name: largest(_need(job, name, gpu, gpus), gpu.visible_bytes, LARGEST[name]) for name in sizes_of(job)},
         weight_format=_finest_format(asked, gpu, gpus) if isinstance(asked, InferenceWorkload) else None,
         reservation=reservation_on(job.prepared, placed.sharding, gpu) if isinstance(job, InferenceJob) else None,
     )  # fmt: skip
@@ -114,7 +114,7 @@ def _job(workload: InferenceWorkload | TrainingWorkload, known_weights: int | No
     return InferenceJob(workload, known_weights=known_weights) if isinstance(workload, InferenceWorkload) else TrainingJob(workload)
 
 
-def _sizes(job: Job) -> tuple[str, ...]:
+def sizes_of(job: Job) -> tuple[str, ...]:
     """The sizes that this kind of job may grow in."""
     match job:
         case InferenceJob():

@@ -27,6 +27,7 @@ from app.web.contexts.machine import (
 )  # fmt: skip
 from app.web.contexts.needs import LedgerView, NeedView, bar_of, ledgers, needs
 from app.web.contexts.values import Document, money_of, whole
+from app.web.contexts.what_if import WhatIfView
 from app.web.contexts.why_not import WhyNotView
 from app.web.formats import duration, percent
 from app.web.forms.documents import Names
@@ -90,6 +91,7 @@ class AnswerView:
     ledgers: tuple[LedgerView, ...]
     picks: tuple[PickView, ...]
     levers: LeversView
+    what_if: WhatIfView
     tradeoff: Tradeoff | None
     frontier: tuple[MachineRow, ...]
     ladder: tuple[RungView, ...]
@@ -123,6 +125,7 @@ def answer_view(request: Mapping[str, Any], advice: Document, names: Names, link
         ledgers=ledgers(estimate),
         picks=picks,
         levers=levers_view(advice, advice.get("levers"), link_to, request_json),
+        what_if=WhatIfView(curves=None, of_gpu=bool(estimate["gpu_memory"]), request_json=request_json),
         tradeoff=tradeoff(_candidates(frontier, picks)),
         frontier=frontier,
         ladder=_ladder(advice["ladder"], unit),

@@ -5,8 +5,9 @@ from dataclasses import dataclass
 from urllib.parse import urlencode
 
 from app.results.permalinks import StoredResult
+from app.units import GIB
 from app.web.contexts.answer import AnswerView
-from app.web.contexts.machine import MachineView, capacity, machine_view, quantified
+from app.web.contexts.machine import MachineView, machine_view, quantified
 from app.web.contexts.result import picked
 from app.web.contexts.values import Document
 from app.web.formats import day, duration, percent
@@ -157,7 +158,8 @@ def _rows(lines: Iterable[Line], columns: Sequence[Column], only_differences: bo
         best = _best(line, columns)
         cells = tuple(Cell(text=line.words(one) or UNKNOWN, best=one in best) for one in columns)
         row = CompareRow(label=line.label, cells=cells)
-        if row.differs or not only_differences:
+        known = any(cell.text != UNKNOWN for cell in cells)
+        if known and (row.differs or not only_differences):
             yield row
 
 
@@ -178,14 +180,15 @@ def _need(label: str) -> Line:
 def _parts(key: str) -> Callable[[Column], str]:
     def words(one: Column) -> str:
         parts = one.machine[key] if one.machine else []
-        return "; ".join(f"{quantified(part['quantity'], part['part']['name'])} ({capacity(part)})" for part in parts)
+        return "; ".join(quantified(part["quantity"], part["part"]["name"]) for part in parts)
 
     return words
 
 
 def _memory(one: Column) -> str:
-    kits = one.machine["ram"] if one.machine else []
-    return "; ".join(quantified(kit["quantity"], kit["part"]["name"]) for kit in kits)
+    if not one.machine:
+        return ""
+    return _parts("ram")(one) or f"{one.machine['ram_bytes'] // GIB} GB included"
 
 
 def _of(read: Callable[[MachineView], str]) -> Callable[[Column], str]:

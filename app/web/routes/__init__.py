@@ -17,10 +17,11 @@ from app.web.routes import (
     models,
     results,
     theme,
+    what_if,
     why_not,
 )
 
 ROUTERS: tuple[APIRouter, ...] = (
-    advisor.router, levers.router, why_not.router, models.router, results.router, catalogue.router, compare.router, method.router,
-    accuracy.router, theme.router, api.router, docs.router, health.router, admin.router, metrics.router,
+    advisor.router, levers.router, what_if.router, why_not.router, models.router, results.router, catalogue.router, compare.router,
+    method.router, accuracy.router, theme.router, api.router, docs.router, health.router, admin.router, metrics.router,
 )  # fmt: skip
