@@ -12,9 +12,12 @@ ADDRESSES = (
     "/?preset=405b-300",
     "/?batch=-5&model=llama",
     "/catalogue/gpus",
+    "/catalogue/storage?medium=hdd&currency=GBP",
     "/catalogue/item/rtx-3090",
+    "/catalogue/rates",
     "/models?model=llama",
     "/method",
+    "/accuracy",
     "/compare",
 )
 
@@ -50,6 +53,22 @@ def test_a_shared_answer_can_be_used_by_everybody(page: Page, axe_source: str, s
     page.goto("/?preset=resnet50")
     page.get_by_role("button", name="Share this answer").click()
     expect(page).to_have_url(re.compile(r"/r/"))
+    assert violations(page, axe_source) == []
+    page.get_by_role("link", name="Compare", exact=True).last.click()
+    page.locator(".presets a").first.click()
+    expect(page.locator("table.compare th[scope=col]")).to_have_count(2)
+    for width in (390, 1280):
+        page.set_viewport_size({"width": width, "height": 900})
+        assert violations(page, axe_source) == []
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_the_curves_below_an_answer_can_be_used_by_everybody(page: Page, axe_source: str, scheme: str) -> None:
+    page.emulate_media(color_scheme=scheme)  # type: ignore[arg-type]
+    page.goto("/?preset=chat-8b")
+    page.locator("#what_if").scroll_into_view_if_needed()
+    page.locator("#what_if figure").first.wait_for()
+    page.locator("details").evaluate_all("all => all.forEach(one => { one.open = true })")
     assert violations(page, axe_source) == []
 
 
