@@ -12,7 +12,11 @@ ADDRESSES = ("/", "/?preset=lora-8b", "/catalogue/gpus", "/catalogue/item/rtx-30
 def opened(page: Page, address: str) -> list[Response]:
     """Everything that came over the wire until the page was at rest."""
     found: list[Response] = []
-    page.on("response", found.append)
+
+    def note(answer: Response) -> None:
+        found.append(answer)
+
+    page.on("response", note)
     page.goto(address, wait_until="networkidle")
     return found
 
