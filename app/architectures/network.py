@@ -36,6 +36,7 @@ class Options:
     fused_cross_entropy: bool = False
     tensor: int = 1
     denoiser_only: bool = False
+    latent_decoding: str = "whole"  # whole | sliced | tiled: how a pipeline turns latents into images
     split_at: tuple[int, ...] = field(default=())  # blocks before and from these indices are traced apart (frozen lower layers)
 
 

@@ -10,6 +10,7 @@ from typing import Any
 from app.errors import InvalidInput
 from app.estimation.inference_job import InferenceJob
 from app.estimation.job import Job
+from app.estimation.pipeline_offload import PARTS
 from app.estimation.reservation import Reservation, reservation_on
 from app.estimation.training_job import TrainingJob
 from app.hardware import Gpu
@@ -71,7 +72,8 @@ def capacity(workload: Workload, gpu: Gpu, gpus: int) -> Capacity:
     if isinstance(workload, ClassicalWorkload) or workload.device == "cpu":
         wrong = "kind" if isinstance(workload, ClassicalWorkload) else "device"
         raise InvalidInput("this job runs on the processor; ask for one that runs on a GPU", wrong)
-    asked = workload.model_copy(update={"cpu_offload": "none"}) if isinstance(workload, InferenceWorkload) else workload
+    in_layers = isinstance(workload, InferenceWorkload) and workload.cpu_offload not in PARTS
+    asked = workload.model_copy(update={"cpu_offload": "none"}) if in_layers else workload
     job = _job(asked)
     placed = job.place(gpu, gpus)
     if not isinstance(placed, Placement):

@@ -32,7 +32,8 @@ class HostJob:
     on_gpu: bool
     ranks: int
     weights_file_bytes: int
-    offloaded_bytes: int  # weights, states or layers that stay in RAM
+    offloaded_bytes: int  # weights and states that a trainer keeps in RAM, in buffers of its own
+    kept_bytes: int = 0  # weights and cache that a runtime leaves in RAM
     compute_bytes: int  # the whole job, where it runs on the processor
     batch_bytes: int
     data: DataSet
@@ -142,6 +143,8 @@ def pinned_bytes(count: int) -> int:
 
 
 def _offload(job: HostJob) -> list[Term]:
+    if job.kept_bytes:
+        return [_term("kept_in_ram", "Weights and cache left in RAM", job.kept_bytes, "as the format packs them", "llama.cpp, accelerate")]
     if not job.offloaded_bytes:
         return []
     count = int(job.offloaded_bytes * OFFLOAD_BUFFER_FACTOR)

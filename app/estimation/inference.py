@@ -9,19 +9,20 @@ from app.architectures.autoencoder import LatentDecoder
 from app.architectures.cache import KvCache
 from app.architectures.diffusion_pipeline import Pipeline
 from app.architectures.language_head import LanguageModel
-from app.architectures.network import Inputs, Options
+from app.architectures.network import Inputs, Network, Options
 from app.estimation import overheads
 from app.estimation.estimate import GpuMemory, Parameters
 from app.estimation.inference_cache import Cache, batch_of, cache_of, generating
 from app.estimation.ledger import Ledger, Term
 from app.estimation.memory_terms import terms_of
+from app.estimation.pipeline_offload import PARTS, copied_bytes, fullest_stage
 from app.estimation.prepared_network import prepare_network
 from app.estimation.residuals import SIZE_ONLY, UNMEASURED, Residual, interval
 from app.estimation.runtime_buffers import PassShape
-from app.estimation.runtimes import RESERVED_SHARE, RUNTIMES, kv_bytes
-from app.estimation.weight_formats import bytes_in_ram, largest_packed_matrix, leaves_experts, weight_bytes
+from app.estimation.runtimes import RUNTIMES, kv_bytes
+from app.estimation.weight_formats import bytes_in_ram, largest_packed_matrix, weight_bytes
 from app.hardware import Gpu
-from app.placement import Finding, Sharding
+from app.placement import Sharding
 from app.tape.dtypes import BF16, FP16, FP32, DType
 from app.tape.recorder import Category, Moment
 from app.tape.tensor import Tape
@@ -43,10 +44,19 @@ class PreparedInference:
         self.workload = workload
         self._known_weights = known_weights  # of the same model in the same format, where they have been counted already
         self.runtime = RUNTIMES[workload.runtime]
-        self.prepared = prepare_network(workload, Options(attention=workload.attention, denoiser_only=workload.components == "denoiser"))
+        self.prepared = prepare_network(workload, self._options)
         self.network = self.prepared.network
         language = self.network if isinstance(self.network, LanguageModel) else None
         self.language = language if language and language.cache_layers() else None
+
+        if workload.cpu_offload in PARTS and not isinstance(self.network, Pipeline):
+            raise invalid_field("cpu_offload", "only whole diffusion pipelines are offloaded part by part; choose none, auto or gpu_layers")
+
+    @property
+    def _options(self) -> Options:
+        workload = self.workload
+        denoiser_only = workload.components == "denoiser"
+        return Options(attention=workload.attention, denoiser_only=denoiser_only, latent_decoding=workload.latent_decoding)
 
     @property
     def passes_of_one_batch(self) -> int:
@@ -74,20 +84,32 @@ class PreparedInference:
     @cached_property
     def weights(self) -> int:
         """Bytes of all weights as the runtime holds them: those of an uploaded file in its own format, else by the rules of the format."""
-        workload = self.workload
         if self._known_weights is not None:
             return self._known_weights
         if self.file_weights is not None:
             return self.file_weights
-        count = weight_bytes(
-            self.network, workload.weight_format, group_size=workload.group_size, bits_per_weight=workload.bits_per_weight,
+        return round(self._weights_of(self.network) * self.prepared.scale)
+
+    def _weights_of(self, network: Network) -> int:
+        workload = self.workload
+        return weight_bytes(
+            network, workload.weight_format, group_size=workload.group_size, bits_per_weight=workload.bits_per_weight,
             pack_heads=self._packs_heads,
         )  # fmt: skip
-        return round(count * self.prepared.scale)
+
+    @cached_property
+    def copied_weights(self) -> int:
+        """Bytes of weights that a pipeline offloaded part by part copies for one batch."""
+        kind = self.workload.cpu_offload
+        if not isinstance(self.network, Pipeline) or kind not in PARTS:
+            return 0
+        return copied_bytes(self.network, self.inputs, str(kind), self._weights_of)
 
     @cached_property
     def weights_in_ram(self) -> int:
-        """Bytes of weights that the runtime keeps in system RAM though all layers are on the card."""
+        """Bytes of weights that stay in system RAM though all layers run on the card: embeddings, or parts that wait for their turn."""
+        if self.workload.cpu_offload in PARTS:
+            return self.weights
         return round(bytes_in_ram(self.network, self.workload.weight_format, self.workload.runtime) * self.prepared.scale)
 
     @property
@@ -120,7 +142,8 @@ class PreparedInference:
 
     def left_bytes(self, gpu_share: float) -> int:
         """The same where this share of the layers is on the GPUs."""
-        return self.weights_in_ram + round((self.weights - self.weights_in_ram + self.cache.bytes) * (1 - gpu_share))
+        kept = self.weights_in_ram
+        return kept + round((self.weights - kept + self.cache.bytes) * (1 - gpu_share)) if kept < self.weights else kept
 
     @cached_property
     def draft(self) -> "PreparedInference | None":
@@ -218,6 +241,11 @@ class PreparedInference:
 
     def _traced_terms(self) -> list[Term]:
         """What is alive at the peak of the deciding pass, with the weights and the cache in their own formats."""
+        kind = self.workload.cpu_offload
+        if isinstance(self.network, Pipeline) and kind in PARTS:
+            stage = fullest_stage(self.network, self.inputs, str(kind), self.compute_type, self._weights_of)
+            shares = {Category.WEIGHTS: stage.weights}
+            return terms_of(stage.moment, shares, {Category.WEIGHTS: f"the part that needs most ({kind} offload)"})
         peak = max((trace.peak for trace in self.passes), key=self._in_own_formats)
         shares = {Category.WEIGHTS: self._weights_at(peak), Category.KV_CACHE: self._cache_at(peak)}
         notes = {
@@ -310,40 +338,6 @@ class PreparedInference:
             count = (1 << max(SMALLEST_ARENA, moving - 1).bit_length()) - moving
             found.append(_term("arena", "Arena beyond what is used", count, "the next power of two", runtime.source))
         return found
-
-    def findings(self) -> tuple[Finding, ...]:
-        """What is assumed or not modelled."""
-        notes = list(self.prepared.findings)
-        if leaves_experts(self.network, self.workload.weight_format):
-            notes.append(
-                Finding(
-                    severity="caution",
-                    code="experts_in_sixteen_bits",
-                    message="bitsandbytes packs linear layers; the fused experts of this mixture stay in 16 bits (transformers 5).",
-                    remedy="Take AWQ, GPTQ, FP8 or a GGUF file type, which pack experts too.",
-                )
-            )
-        if self.passes_of_one_batch > 1:
-            notes.append(
-                Finding(
-                    severity="note",
-                    code="denoising_steps",
-                    message=f"Images a second count {self.workload.denoising_steps} passes of the denoiser for each image; "
-                    "the text encoder and the decoder of latents come on top.",
-                    remedy="Enter the sampler's steps, twice as many with classifier-free guidance.",
-                )
-            )
-        if share := RESERVED_SHARE.get(self.workload.runtime):
-            notes.append(
-                Finding(
-                    severity="note",
-                    code="reservation",
-                    message=f"{self.workload.runtime} reserves {share:.0%} of the card whatever it needs; the figure here is the need, "
-                    "not what nvidia-smi will show.".replace("%", " %"),
-                    remedy="Everything above the need becomes blocks of cache for more users.",
-                )
-            )
-        return tuple(notes)
 
 
 def _term(key: str, label: str, count: int, formula: str, source: str) -> Term:

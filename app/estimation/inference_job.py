@@ -6,6 +6,7 @@ from functools import cached_property
 from app.estimation.estimate import Compute, Estimate, HostMemory, Storage
 from app.estimation.host_memory import HostJob, deep_learning_host_memory
 from app.estimation.inference import PreparedInference
+from app.estimation.inference_findings import inference_findings
 from app.estimation.inference_pass import inference_pass
 from app.estimation.job import Needs
 from app.estimation.network_job import NetworkJob
@@ -42,7 +43,7 @@ class InferenceJob(NetworkJob[InferenceWorkload]):
             host_memory=self.host_memory(self.requested),
             storage=self.storage,
             compute=self._compute(),
-            findings=prepared.findings(),
+            findings=inference_findings(prepared),
         )
 
     def _compute(self) -> Compute:
@@ -69,7 +70,8 @@ class InferenceJob(NetworkJob[InferenceWorkload]):
                 on_gpu=self.needs_gpu,
                 ranks=spread.gpus if spread.tensor > 1 else 1,
                 weights_file_bytes=self.model_file_bytes,
-                offloaded_bytes=left if self.needs_gpu else 0,
+                offloaded_bytes=0,
+                kept_bytes=left if self.needs_gpu else 0,
                 compute_bytes=0 if self.needs_gpu else prepared.gpu_memory(Sharding()).peak_allocated_bytes,
                 batch_bytes=0,
                 data=self.workload.data,

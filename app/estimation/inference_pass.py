@@ -16,7 +16,13 @@ def inference_pass(prepared: PreparedInference, gpu_share: float) -> InferencePa
     if decoder:
         return _decoding_from_states(prepared, decoder, base)
     if prepared.language is None:
-        return replace(base, work=prepared.passes[0].work, samples=prepared.inputs.batch, passes=prepared.passes_of_one_batch)
+        return replace(
+            base,
+            work=prepared.passes[0].work,
+            samples=prepared.inputs.batch,
+            passes=prepared.passes_of_one_batch,
+            copied_bytes=prepared.copied_weights,
+        )
     hidden, _, heads = prepared.network.widths()
     idle_experts = round(prepared.expert_bytes * (1 - prepared.network.experts_active()))
     found = replace(

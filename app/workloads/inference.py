@@ -71,9 +71,10 @@ class InferenceWorkload(Document):
     text_length: Tokens | None = None
     denoising_steps: Annotated[int, Field(ge=1, le=10_000)] = 30  # passes of a diffusion model for one image; guidance doubles them
     components: Literal["pipeline", "denoiser"] = "pipeline"
+    latent_decoding: Literal["whole", "sliced", "tiled"] = "whole"  # diffusers: enable_vae_slicing, enable_vae_tiling
     attention: Attention = "sdpa"
     speculative: Speculative | None = None
-    cpu_offload: Literal["none", "auto"] | GpuLayers = "none"
+    cpu_offload: Literal["none", "auto", "model", "sequential"] | GpuLayers = "none"  # model, sequential: parts of a diffusion pipeline
     parallelism: Parallelism | Literal["auto"] = Parallelism()
     data: DataSet = DataSet()
     checkpoints: Checkpoints = Checkpoints(keep=0)

@@ -43,7 +43,7 @@ def _builder(spec: PipelineSpec) -> Builder:
         autoencoder = _part(nested(config, "vae"), "model.config.vae", options)
         if not isinstance(autoencoder, LatentDecoder):
             raise invalid_field("model.config.vae", "must be the configuration of an autoencoder")
-        return Pipeline(denoiser, autoencoder, _encoders(config, options, len(spec.text)), spec)
+        return Pipeline(denoiser, autoencoder, _encoders(config, options, len(spec.text)), spec, options)
 
     return build
 

@@ -2,6 +2,7 @@
 
 from app.estimation.speed.decode import Split, decode_step
 from app.estimation.speed.evidence import basis, interval_factor
+from app.estimation.speed.interconnect import host_copy_seconds
 from app.estimation.speed.passes import InferencePass
 from app.estimation.speed.prefill import prefill_seconds
 from app.estimation.speed.roofline import Rates, seconds
@@ -46,13 +47,14 @@ def _forward_speed(job: InferencePass, gpu: Gpu, quantity: int) -> Speed:
     """Batches are spread over the cards; each runs the whole network."""
     rates = Rates(gpu=gpu, precision=forward_precision(job.weight_format))
     one = seconds(job.work, (Phase.SETUP, Phase.FORWARD), rates)
-    elapsed = one.elapsed * job.passes
+    computing, copying = one.elapsed * job.passes, host_copy_seconds(job.copied_bytes, gpu)
+    elapsed = computing + copying
     return Speed(
         samples_or_tokens_per_second=quantity * job.samples / elapsed,
         step_seconds=elapsed,
         interval_factor=interval_factor(gpu, "forward"),
         basis=basis(gpu, "forward"),
-        bottleneck=one.bottleneck,
+        bottleneck="interconnect" if copying > computing else one.bottleneck,
     )
 
 

@@ -68,3 +68,4 @@ class InferencePass:
     work: Mapping[WorkKey, Work] = field(default_factory=dict)  # of one forward pass of `samples`
     samples: int = 1
     passes: int = 1  # forward passes that one batch needs (steps of a sampler)
+    copied_bytes: int = 0  # weights copied between RAM and the card for one batch

@@ -24,6 +24,8 @@ _RUNTIMES = (
     Choice("transformers", "Transformers"),
     Choice("onnxruntime", "ONNX Runtime"),
 )
+_OFFLOAD = choices(none="Nothing", model="Parts that wait (model offload)", sequential="All but one layer (sequential offload)")
+_DECODING = choices(whole="All at once", sliced="Image by image (slicing)", tiled="Tile by tile (tiling)")
 _COMPONENTS = choices(pipeline="The whole pipeline", denoiser="The denoiser alone")
 
 IMAGES = Tab(
@@ -52,6 +54,8 @@ IMAGES = Tab(
         *ADAPTER_ADVANCED,
         typed("steps", "Denoising passes", "workload.denoising_steps", COUNT, "30", when="running"),
         chosen("components", "Diffusion runs", "workload.components", _COMPONENTS, when="running"),
+        chosen("offload", "Pipeline in RAM", "workload.cpu_offload", _OFFLOAD, when="running"),
+        chosen("decoding", "Latents decoded", "workload.latent_decoding", _DECODING, when="running"),
         typed("frames", "Frames", "workload.frames", COUNT, hint="video models"),
         *SPREADING,
         *DATA_ADVANCED,
