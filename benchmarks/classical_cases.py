@@ -8,6 +8,7 @@ from typing import Any
 Case = dict[str, Any]
 GROUND_TRUTH = Path(__file__).resolve().parent.parent / "tests" / "ground_truth"
 
+HELD_OUT = ("classical_ram.json", "classical_ram_held_out.json")
 LIBRARIES = {"torch": "pytorch", "tensorflow+keras": "keras"}
 COLUMN_TYPES = {"floats": "float", "ints": "int", "lowcard": "category_text", "highcard": "string"}
 # Models of the measured scripts: what they are, their settings, and whether the script scales the columns for them.
@@ -19,8 +20,8 @@ MOST_NOISE = 1.0  # the workload document knows no more
 
 
 def classical_cases(*, development: bool = False) -> Iterator[Case]:
-    """The published runs of tests/ground_truth/classical_ram.json; `development` adds those that formulas were fitted on."""
-    names = ("classical_ram.json", "classical_ram_development.json") if development else ("classical_ram.json",)
+    """The runs that no formula was fitted on; `development` adds those that some were."""
+    names = (*HELD_OUT, "classical_ram_development.json") if development else HELD_OUT
     for name in names:
         cases = json.loads((GROUND_TRUTH / name).read_text(encoding="utf-8"))["cases"]
         yield from (case for case in cases if case.get("measured") and case["algorithm"] != "import")

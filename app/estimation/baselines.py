@@ -1,8 +1,8 @@
 """Resident memory of processes that have imported their libraries and done nothing else.
 
 Measured in fresh processes: Linux 6.18, glibc 2.36, Python 3.11.7, transparent huge pages on request only. Versions: numpy 2.4.6,
-pandas 3.1.1, pyarrow 26.0.1, scikit-learn 1.9.1, xgboost 3.2.0, lightgbm 4.7.0, catboost 1.2.10, statsmodels 0.15.0, torch 2.13.0+cpu,
-tensorflow-cpu 2.21.0, keras 3.15.1, jax 0.10.2, transformers 5.23.0.
+pandas 3.1.1, polars 2.1.0, pyarrow 26.0.1, scikit-learn 1.9.1, xgboost 3.2.0, lightgbm 4.7.0, catboost 1.2.10, statsmodels 0.15.0,
+torch 2.13.0+cpu, tensorflow-cpu 2.21.0, keras 3.15.1, jax 0.10.2, transformers 5.23.0.
 """
 
 from app.estimation.ledger import Term
@@ -17,6 +17,7 @@ IMPORT_BYTES = {
     "python": 18 * MB,
     "numpy": 33 * MB,
     "pandas": 110 * MB,
+    "polars": 53 * MB,
     "scikit-learn": 198 * MB,
     "xgboost": 213 * MB,
     "lightgbm": 197 * MB,
@@ -47,6 +48,7 @@ SCIKIT_LEARN_BYTES = {
     "histogram_boosting": 204 * MB,
     "validation": 204 * MB,
 }
+NUMPY_BESIDE_POLARS_BYTES = 13 * MB  # where frames are made from arrays
 ARROW_BYTES = 6 * MB  # pyarrow beside pandas; scikit-learn's own import holds the rest of pandas already
 
 MEASURED_IMPORTS = "measured imports, one fresh process each"
@@ -69,6 +71,8 @@ def classical_baseline(library: str, family: str, *, reads_files: bool) -> Term:
     count = SCIKIT_LEARN_BYTES.get(family, IMPORT_BYTES["scikit-learn"]) if library == "scikit-learn" else import_baseline(library)
     if reads_files and library == "pandas":
         count += ARROW_BYTES
+    if not reads_files and library == "polars":
+        count += NUMPY_BESIDE_POLARS_BYTES
     return Term(
         key="process", label="Interpreter and libraries", bytes=count, formula=f"import of {library} = {format_binary(count)}",
         inputs={"library": library}, source=MEASURED_IMPORTS,

@@ -7,7 +7,7 @@ from pydantic import Field
 from app.workloads.data import Checkpoints, DataSet
 from app.workloads.fields import Count, Document
 
-Library = Literal["scikit-learn", "xgboost", "lightgbm", "catboost", "pandas", "statsmodels", "pytorch", "keras"]
+Library = Literal["scikit-learn", "xgboost", "lightgbm", "catboost", "pandas", "polars", "statsmodels", "pytorch", "keras"]
 Rows = Annotated[int, Field(ge=1, le=10**12)]
 Columns = Annotated[int, Field(ge=0, le=10**8)]
 

@@ -63,10 +63,14 @@ def mini_batch_k_means(task: Task) -> Plan:
 
 
 def gaussian_mixture(task: Task) -> Plan:
-    """GaussianMixture: k-means first, then responsibilities of every component and their temporaries."""
+    """GaussianMixture: k-means first, then responsibilities of every component and their temporaries.
+
+    Full and tied covariances project the deviations; diagonal and spherical ones need the squares of the table alone.
+    """
     components = task.count("n_components", 1)
+    projected = task.text("covariance_type", "full") in ("full", "tied")
     fit = (
-        table_copy(task, "deviations", "Deviations and their projection", f"{SKLEARN}, mixture", copies=2),
+        table_copy(task, "deviations", "Deviations and their projection, or squares", f"{SKLEARN}, mixture", copies=2 if projected else 1),
         product(
             "responsibilities",
             "Responsibilities and log-probabilities",

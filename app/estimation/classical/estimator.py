@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 from app.estimation.baselines import classical_baseline, system_term
+from app.estimation.classical import polars
 from app.estimation.classical.intervals import FAMILIES, UNKNOWN, UNMEASURED, Residual, interval
 from app.estimation.classical.plan import Plan, Step, total
 from app.estimation.classical.preparation import prepared
@@ -35,7 +36,7 @@ class ClassicalNeed:
 
 def estimate_classical(workload: ClassicalWorkload) -> ClassicalNeed:
     """The need of one algorithm over one table. Raises InvalidInput naming a hyper-parameter that cannot be used."""
-    read, task = data_step(Task.of(workload))
+    read, task = (polars.read if workload.library == "polars" else data_step)(Task.of(workload))
     preparation, task, unknown_steps = prepared(task)
     found = find(task)
     plan = found.mechanism(task)

@@ -13,6 +13,7 @@ from app.estimation.classical import (
     neighbours,
     neural_cpu,
     perceptron,
+    polars,
     statistics,
     text,
     transforms,
@@ -181,6 +182,19 @@ PANDAS: dict[str, Mechanism] = {
     **_alike(_operation(transforms.groupby), "groupby_agg pivot_table value_counts"),
 }
 
+POLARS: dict[str, Mechanism] = {
+    **_measured(polars.reading, "read_csv read_parquet"),
+    **_alike(polars.reading, "scan_csv scan_parquet read_ipc read_ndjson DataFrame"),
+    **_measured(polars.sort, "sort"),
+    **_alike(polars.sort, "unique drop_nulls fill_null clone with_columns"),
+    **_measured(polars.join, "join"),
+    **_alike(polars.join, "concat join_asof"),
+    **_measured(polars.group, "group_by"),
+    **_alike(polars.group, "pivot group_by_dynamic value_counts"),
+    **_measured(polars.select_rows, "filter"),
+    **_alike(polars.select_rows, "select sample head"),
+}
+
 XGBOOST: dict[str, Mechanism] = {
     **_measured(xgboost.external_matrix, "DMatrix train"),
     **_measured(xgboost.quantile_matrix, "QuantileDMatrix XGBClassifier XGBRegressor"),
@@ -208,6 +222,7 @@ TORCH, KERAS = _measured(neural_cpu.torch_network, "MLP CNN"), _measured(neural_
 LIBRARIES: dict[str, tuple[dict[str, Mechanism], str]] = {
     "scikit-learn": (SCIKIT_LEARN, "LinearRegression"),
     "pandas": (PANDAS, "sort_values"),
+    "polars": (POLARS, "sort"),
     "xgboost": (XGBOOST, "DMatrix"),
     "lightgbm": (LIGHTGBM, "Dataset"),
     "catboost": (CATBOOST, "CatBoostClassifier"),

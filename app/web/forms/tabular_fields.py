@@ -10,6 +10,7 @@ LIBRARIES = (
     Choice("lightgbm", "LightGBM"),
     Choice("catboost", "CatBoost"),
     Choice("pandas", "pandas"),
+    Choice("polars", "Polars"),
     Choice("statsmodels", "statsmodels"),
     Choice("pytorch", "PyTorch on the CPU"),
     Choice("keras", "Keras on the CPU"),

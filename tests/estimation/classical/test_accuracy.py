@@ -1,4 +1,4 @@
-"""Estimated against measured: the bars that the formulas must keep on the published runs."""
+"""Estimated against measured: the bars that the formulas must keep on runs that they were not fitted on."""
 
 import statistics
 
@@ -21,12 +21,12 @@ def all_rows() -> list[dict]:  # type: ignore[type-arg]
     return [score(case) for case in classical_cases(development=True)]
 
 
-def test_no_published_run_is_refused(rows: list[dict]) -> None:  # type: ignore[type-arg]
+def test_no_held_out_run_is_refused(rows: list[dict]) -> None:  # type: ignore[type-arg]
     assert [row["id"] for row in rows if "refused" in row] == []
-    assert len(rows) == 41
+    assert len(rows) == 100
 
 
-def test_published_runs_keep_the_bars(rows: list[dict]) -> None:  # type: ignore[type-arg]
+def test_runs_that_nothing_was_fitted_on_keep_the_bars(rows: list[dict]) -> None:  # type: ignore[type-arg]
     errors = [row["error"] for row in rows]
     assert statistics.median(abs(error) for error in errors) <= MEDIAN
     assert quantile([abs(error) for error in errors], 0.9) <= NINE_IN_TEN
