@@ -7,6 +7,7 @@ from app.estimation.classical.plan import Plan, Spread, fullest, present, produc
 from app.estimation.classical.task import Task
 
 SOURCE = f"{SKLEARN}, cluster"
+MERGE_BYTES = 16  # the two clusters of a merge, in the saved model
 LABEL_BYTES = 4  # int32 label of each row, kept in the model
 KMEANS_ROW_BYTES = 44  # squared norms, weights, closest distances, their running sum, labels old and new
 SPARSE_COPIES = 1.2  # beyond the copy itself; one case
@@ -119,7 +120,8 @@ def agglomerative(task: Task) -> Plan:
         pairs=task.rows * (task.rows - 1) // 2,
         bytes=8,
     )
-    return _labelled(task, (distances,), 1)
+    merges = MERGE_BYTES * (task.rows - 1)
+    return fitted("clustering", task, (distances,), model_file_bytes=8 * task.rows + merges)
 
 
 def density_tree(task: Task) -> Plan:

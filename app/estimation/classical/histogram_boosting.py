@@ -9,6 +9,7 @@ SOURCE = f"{SKLEARN}, ensemble/_hist_gradient_boosting"
 EARLY_STOPPING_ROWS = 10_000  # gradient_boosting.py: early_stopping="auto" is on above
 SAMPLED_ROWS = 200_000  # binning.py, subsample
 HISTOGRAM_BYTES = 20  # common.pyx, HISTOGRAM_DTYPE: two doubles and a count
+FILE_BYTES = 2500  # a pickle's frame and parameters
 BINS = 256
 BINNED_BYTES = 2  # uint8 bins and a mask of missing values
 ROW_BYTES, CLASS_BYTES = 37, 16  # indices, targets, weights; gradient and hessian in single precision, raw predictions in double
@@ -48,7 +49,7 @@ def hist_gradient_boosting(task: Task) -> Plan:
         (*inputs, *fullest(_binning(task), _growing(task))),
         (scores,),
         model=(model,),
-        model_file_bytes=model.bytes,
+        model_file_bytes=FILE_BYTES + model.bytes + 8 * min(BINS, task.count("max_bins", 255) + 1) * task.columns,  # trees and bin edges
     )
 
 

@@ -7,7 +7,7 @@ from app.estimation.ledger import Term
 SKLEARN = "scikit-learn 1.9.1"
 VALIDATION = f"{SKLEARN}, utils/validation.py, check_array"
 SPARSE_SLICE_BYTES = 20  # a row slice of a CSR matrix: value, index, and the index again while it is checked
-MODEL_OVERHEAD_BYTES = 4_000  # a pickle's frame, parameters and feature names
+MODEL_OVERHEAD_BYTES = 750  # a pickle's frame and parameters: 420 to 1110 B in thirty files of linear models
 
 
 def table_copy(task: Task, key: str, label: str, source: str, *, copies: float = 1) -> Term:
@@ -57,7 +57,7 @@ def fitted(
     spreads: dict[str, Spread] | None = None,
 ) -> Plan:
     """A plan of fit and predict. `model` stays after fit; a linear model, where none is given, is one weight for each column and class."""
-    weights = MODEL_OVERHEAD_BYTES + task.columns * task.outputs * 8
+    weights = MODEL_OVERHEAD_BYTES + task.columns * task.outputs * task.float_bytes
     return Plan(
         family=family,
         steps=(Step(name="fit", transient=present(*fit), retained=present(*model)), Step(name="predict", transient=present(*predict))),

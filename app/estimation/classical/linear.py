@@ -1,6 +1,6 @@
 """Linear models of scikit-learn 1.9.1, naive Bayes and liblinear: which copies of the table each solver makes."""
 
-from app.estimation.classical.inputs import SKLEARN, fitted, float_copy, row_major_copy, sparse_slice, table_copy
+from app.estimation.classical.inputs import MODEL_OVERHEAD_BYTES, SKLEARN, fitted, float_copy, row_major_copy, sparse_slice, table_copy
 from app.estimation.classical.plan import Plan, present, product
 from app.estimation.classical.task import Task
 from app.estimation.ledger import Term
@@ -29,7 +29,7 @@ def linear_regression(task: Task) -> Plan:
         table_copy(task, "lapack_copy", "Column-ordered copy for LAPACK", f"{SKLEARN}; scipy.linalg.lstsq"),
         product("row_vectors", "Centred targets", BASE, rows=task.rows, bytes=task.float_bytes),
     )
-    return fitted("linear", task, fit)
+    return fitted("linear", task, fit, model_file_bytes=MODEL_OVERHEAD_BYTES + 2 * task.columns * task.float_bytes)  # and singular values
 
 
 def ridge(task: Task) -> Plan:

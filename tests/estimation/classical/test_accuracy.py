@@ -4,6 +4,8 @@ import statistics
 
 import pytest
 
+from app.estimation.classical import estimate_classical
+from app.workloads import ClassicalWorkload, parse_workload
 from benchmarks.accuracy_classical import quantile, residuals, score
 from benchmarks.classical_cases import classical_cases, document
 
@@ -60,3 +62,14 @@ def test_the_documents_say_what_was_measured() -> None:
     assert documents["xgb_csr_200k"]["density"] == 0.02
     assert documents["pipe_csv_logreg"]["steps"] == ["read", "split", "scale", "fit"]
     assert documents["pt_cnn_c10_b64"]["image_shape"] == [32, 32, 3]
+
+
+def test_half_of_the_saved_models_are_within_ten_percent() -> None:
+    ratios = []
+    for case in classical_cases():
+        if size := case["measured"].get("model_file"):
+            workload = parse_workload(document(case))
+            assert isinstance(workload, ClassicalWorkload)
+            ratios.append(estimate_classical(workload).model_file_bytes / size - 1)
+    assert len(ratios) > 60
+    assert statistics.median(abs(ratio) for ratio in ratios) <= 0.10

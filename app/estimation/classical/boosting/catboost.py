@@ -2,6 +2,7 @@
 
 from app.estimation.classical.plan import Plan, Spread, Step, product
 from app.estimation.classical.task import Task
+from app.estimation.ledger import Term
 
 LIBRARY = "catboost 1.2.10"
 CELL_BYTES = 6.4  # quantized and partly single-precision columns; measured on five shapes from 5 to 500 columns
@@ -10,6 +11,7 @@ BUCKET_BYTES = 28
 DEFAULT_BORDERS, DEFAULT_DEPTH, DEFAULT_TREES = 254, 6, 1000
 MOST_DEPTH = 16  # catboost refuses more
 LEAF_BYTES = 16
+FILE_BYTES, COLUMN_BYTES, TREE_BYTES, VALUE_BYTES = 6400, 24, 106, 8  # of a model file; twenty files
 STATISTICS = Spread(0.3, 1.3, "statistics are kept only for leaves that hold rows")
 
 
@@ -54,4 +56,16 @@ def boosting(task: Task) -> Plan:
         ),
     )
     step = Step(name="fit", transient=fit, retained=(trees,))
-    return Plan(family="catboost", steps=(step,), model_file_bytes=trees.bytes, spreads={"statistics": STATISTICS})
+    return Plan(
+        family="catboost",
+        steps=(step,),
+        model_file_bytes=_file_bytes(task, trees, 2**depth * max(1, outputs)),
+        spreads={"statistics": STATISTICS},
+    )
+
+
+def _file_bytes(task: Task, trees: Term, values: int) -> int:
+    """A .cbm file: of every tree its splits, a value for each leaf and output, and the weight of each leaf."""
+    leaves = values // max(1, task.classes if task.classes > 2 else 1)
+    each = TREE_BYTES + VALUE_BYTES * (values + leaves)
+    return round(FILE_BYTES + COLUMN_BYTES * task.columns + int(trees.inputs["trees"]) * each)

@@ -1,6 +1,6 @@
 """LightGBM 4.7 on the processor: the sample for bin edges, the binned table, histograms of the leaves."""
 
-from app.estimation.classical.plan import Plan, Step, fullest, present, product, total
+from app.estimation.classical.plan import Plan, Step, fullest, present, product
 from app.estimation.classical.task import Task
 from app.estimation.ledger import Term
 
@@ -12,6 +12,7 @@ COLUMN_BYTES = 7_000  # bin mapper and feature metadata
 STORED_BYTES = 1.5  # a stored value of a sparse table, once binned
 HISTOGRAM_BYTES = 16  # sums of gradients and Hessians in double precision; histogram_pool_size is unlimited by default
 DEFAULT_BINS, DEFAULT_LEAVES, DEFAULT_TREES = 255, 31, 100
+FILE_CHARACTERS, LEAF_CHARACTERS, COLUMN_CHARACTERS, SPARSE_COLUMN_CHARACTERS = 2900, 110, 50, 36  # of a model file; thirty files
 BIN_VALUES = 3  # min_data_in_bin
 ROW_BYTES, OUTPUT_BYTES = 27, 20  # row numbers, partitions, gradients and scores for each output
 REUSED_SAMPLE, REUSED_HISTOGRAMS = 0.45, 0.5  # histograms are allocated by two threads; one of them can reuse what the sample left
@@ -123,4 +124,7 @@ def _trees(task: Task) -> Term:
 
 
 def _file_bytes(task: Task) -> int:
-    return total((_trees(task),))
+    """A text file: 110 characters a leaf, name and range of every column, parameters."""
+    trees = _trees(task)
+    column = SPARSE_COLUMN_CHARACTERS if task.is_sparse else COLUMN_CHARACTERS
+    return round(FILE_CHARACTERS + column * task.columns + LEAF_CHARACTERS * int(trees.inputs["trees"]) * int(trees.inputs["leaves"]))

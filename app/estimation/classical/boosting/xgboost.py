@@ -20,6 +20,7 @@ ROW_BYTES, OUTPUT_BYTES = 35, 16  # row numbers, partitions; gradient pairs and 
 SPARSE_BYTES = 23  # index, row and column pages of one stored value; measured on six sparse tables
 RUNTIME_BYTES = 8 * MB
 TREE_NODE_BYTES = 76
+FILE_BYTES, FILE_NODE_BYTES, SMALLEST_LEAF_ROWS = 840, 39, 30  # of a model file; fifty files of depths 3 to 14
 LEAF_NODES = 2.5  # histograms for each leaf when growing by loss: every node has one; one case
 SKETCH_FACTOR, SKETCH_ENTRY_BYTES = 8, 16  # common/quantile.h, kFactor and Entry
 SKETCH_ARRAYS = 2  # for each level: its summary, and its share of queues and buffers; measured on sketches of one to seven levels
@@ -55,8 +56,18 @@ def _plan(task: Task, *, entries: bool) -> Plan:
     model = _trees(task)
     train = Step(name="fit", transient=fullest(_sketching(task), _growing(task)), retained=(model,))
     return Plan(
-        family="xgboost", steps=(matrix, train), model_file_bytes=model.bytes, spreads={"histograms": NODES} if _depth(task) > 8 else {}
+        family="xgboost",
+        steps=(matrix, train),
+        model_file_bytes=_file_bytes(task, model),
+        spreads={"histograms": NODES} if _depth(task) > 8 else {},
     )
+
+
+def _file_bytes(task: Task, model: Term) -> int:
+    """A binary JSON file. Of deep trees only the nodes that enough rows reach exist."""
+    leaves = 1 / (1 / 2 ** _depth(task) + SMALLEST_LEAF_ROWS / task.rows)
+    nodes = min(2 * leaves, 2 * _max_leaves(task)) - 1
+    return round(FILE_BYTES + int(model.inputs["trees"]) * nodes * FILE_NODE_BYTES)
 
 
 def _depth(task: Task) -> int:
