@@ -11,7 +11,8 @@ from app.adjustments import changed, changes_for, recipes_for
 from app.advice_document import lever_json, machine_json, rental_json
 from app.errors import InvalidInput
 from app.estimation.capacity import Capacity, capacity
-from app.estimation.estimate import Estimate
+from app.estimation.disk_use import DiskUse, Workplace, disk_use
+from app.estimation.estimate import Estimate, Storage
 from app.estimation.job import Job
 from app.estimation.service import prepare
 from app.hardware import Catalogue, Gpu, Part
@@ -22,6 +23,7 @@ from app.recommendation.cloud import Rental, rentals
 from app.recommendation.levers import Proposal, levers, minimal
 from app.recommendation.machine import Machine
 from app.recommendation.recommend import recommend
+from app.recommendation.storage import read_bytes_s
 from app.recommendation.why_not import why_not
 from app.workloads import AdviceRequest, InferenceWorkload, Workload
 from app.workloads.limits import Limits
@@ -36,6 +38,7 @@ LONGEST_REMEMBERED = 20_000  # characters of a workload document; longer ones ca
 class FirstView:
     """What a person looks at first, and what costs least to work out: the estimate, picks, frontier, ladder, near misses, rent."""
 
+    workload: Workload
     job: "Remembered"
     recommendation: Recommendation
     rentals: tuple[Rental, ...]
@@ -63,7 +66,8 @@ class FirstView:
             "estimate": self.estimate.to_json(),
             "catalogue_revision": self.catalogue_revision,
             "picks": [
-                {"role": pick.role, "machine": told(pick.machine), "capacity": self._capacity_of(pick.machine)} for pick in found.picks
+                {"role": pick.role, **self._at_work(pick.machine, told(pick.machine)), "capacity": self._capacity_of(pick.machine)}
+                for pick in found.picks
             ],
             "frontier": [told(machine) for machine in found.frontier],
             "near_misses": [{"machine": told(miss.machine), "reason": miss.reason} for miss in found.near_misses],
@@ -76,6 +80,12 @@ class FirstView:
             "considered": found.considered,
             "findings": [finding.to_json() for finding in found.findings],
         }  # fmt: skip
+
+    def _at_work(self, machine: Machine, told: dict[str, Any]) -> dict[str, Any]:
+        """The machine, with what the job does to its drives."""
+        drives = drives_at_work(self.workload, self.estimate.storage, machine)
+        findings = [*told["findings"], *(finding.to_json() for finding in drives.findings)]
+        return {"machine": {**told, "findings": findings}, "disks": drives.to_json()}
 
     def _capacity_of(self, machine: Machine) -> dict[str, Any] | None:
         found = self.capacities.get((machine.gpu.id, machine.gpu_quantity)) if machine.gpu else None
@@ -92,6 +102,16 @@ class Advice:
     def to_json(self) -> dict[str, Any]:
         """The advice as the contract spells it."""
         return {**self.first_view.to_json(), "levers": [lever_json(lever) for lever in self.levers]}
+
+
+def drives_at_work(workload: Workload, storage: Storage, machine: Machine) -> DiskUse:
+    """What the job does to the drives of a machine."""
+    included = bool(machine.platform.included_ssd_bytes)
+    place = Workplace(
+        ssd=machine.ssd, included_ssd=included, read_bytes_per_second=read_bytes_s(machine.platform, machine.ssd),
+        gpu=machine.gpu, gpus=machine.gpu_quantity, placement=machine.placement,
+    )  # fmt: skip
+    return disk_use(storage, workload.data, workload.checkpoints, place)
 
 
 class Remembered:
@@ -131,7 +151,7 @@ def first_view(request: AdviceRequest, catalogue: Catalogue, *, today: date, est
     found = recommend(job, request.limits, catalogue)
     cheapest = found.ladder[0].machine if found.ladder else None
     return FirstView(
-        job=job, recommendation=found, rentals=rentals(job, request.limits, catalogue, cheapest),
+        workload=request.workload, job=job, recommendation=found, rentals=rentals(job, request.limits, catalogue, cheapest),
         catalogue_revision=catalogue.revision, today=today, price_of_mwh=_price_of_mwh(request.limits, catalogue),
         capacities=_capacities(request.workload, found, catalogue),
     )  # fmt: skip

@@ -92,11 +92,6 @@ def _loading(job: HostJob) -> list[Term]:
     return [_term("model_loading", "Loading the model", job.ranks * shard, formula, "safetensors loaded shard by shard, 5 GB shards")]
 
 
-def whole_model_bytes(parameters: int, bytes_per_parameter: int) -> int:
-    """RAM that holds a model once in full, as a script that loads it in one piece needs: 175e9 parameters x 4 B = 700 GB."""
-    return parameters * bytes_per_parameter
-
-
 def _data(job: HostJob) -> list[Term]:
     data, terms = job.data, []
     if data.loading == "in_memory" and data.bytes:

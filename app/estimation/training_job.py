@@ -1,9 +1,11 @@
 """A training job as the recommender asks it: its estimate as requested, and the best placement on any number of any GPU."""
 
 from collections.abc import Iterator
+from dataclasses import replace
 from functools import cached_property
 
 from app.estimation.checkpoints import checkpoint_bytes
+from app.estimation.disk_use import disk_samples_per_second, starved
 from app.estimation.estimate import Compute, Estimate, HostMemory, Storage
 from app.estimation.host_memory import HostJob, deep_learning_host_memory
 from app.estimation.job import Needs
@@ -16,6 +18,7 @@ from app.estimation.training import TracedTraining
 from app.hardware import Gpu
 from app.placement import Finding, Placement, Sharding, Speed, Unplaceable
 from app.tape.trace import PRECISIONS
+from app.units import MB
 from app.workloads.training import AdapterTuning, TrainingWorkload
 
 BYTES_PER_TOKEN = 4  # ids as stored by tokenizers' data sets (uint16 where the vocabulary allows it)
@@ -112,7 +115,8 @@ class TrainingJob(NetworkJob[TrainingWorkload]):
 
     def _placement(self, gpu: Gpu, spread: Sharding) -> Placement:
         need = self._needs.of(spread, gpu)
-        speed = self.speed(gpu, spread) if need.required <= gpu.visible_bytes else Speed()
+        fits = need.required <= gpu.visible_bytes
+        speed = self.speed(gpu, spread) if fits else Speed()
         return Placement(
             sharding=spread,
             gpu_bytes=need.required,
@@ -120,7 +124,7 @@ class TrainingJob(NetworkJob[TrainingWorkload]):
             host_bytes=self._host_bytes(spread),
             read_bytes_per_second=self._read_rate(speed),
             speed=speed,
-            findings=(*training_cautions(gpu), *self._why(gpu, spread)),
+            findings=(*training_cautions(gpu), *self._why(gpu, spread), *(self._waiting(gpu, spread) if fits else ())),
         )
 
     def _why(self, gpu: Gpu, spread: Sharding) -> tuple[Finding, ...]:
@@ -129,6 +133,14 @@ class TrainingJob(NetworkJob[TrainingWorkload]):
         replica = self._needs.of(Sharding(gpus=spread.gpus, data=spread.gpus), gpu).required
         return (chosen_strategy(spread, replica, gpu),)
 
+    def _waiting(self, gpu: Gpu, spread: Sharding) -> tuple[Finding, ...]:
+        """Whether a hard disk keeps the GPUs waiting."""
+        if self.workload.data.location != "hdd":
+            return ()
+        unhindered = replace(self._pass, feed=replace(self._pass.feed, read_mb_s=None))
+        units = training_speed(unhindered, gpu, spread).rate
+        return starved(self.workload.data, units / (self.traced.inputs.sequence if self.traced.is_text else 1))
+
     def _host_bytes(self, spread: Sharding) -> int:
         if spread not in self._host:
             self._host[spread] = self.host_memory(spread).required_bytes
@@ -136,6 +148,8 @@ class TrainingJob(NetworkJob[TrainingWorkload]):
 
     def _read_rate(self, speed: Speed) -> int:
         samples = speed.samples_or_tokens_per_second or 0.0
+        if self.workload.data.location == "hdd":
+            return 0  # the SSDs are not asked
         if self.traced.is_text:
             return int(samples * BYTES_PER_TOKEN)
         return read_bytes_per_second(self.workload.data, samples, free_ram_bytes=0)
@@ -180,4 +194,5 @@ class TrainingJob(NetworkJob[TrainingWorkload]):
             epochs=data.epochs,
             loader_workers=data.workers(text=self.traced.is_text),
             in_memory=data.loading == "in_memory",
+            read_mb_s=disk_samples_per_second(data) * size / MB if size and data.location == "hdd" else None,
         )

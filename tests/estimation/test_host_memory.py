@@ -14,7 +14,6 @@ from app.estimation.host_memory import (
     listed_samples,
     pinned_bytes,
     recommended_gb,
-    whole_model_bytes,
 )  # fmt: skip
 from app.units import GB, GIB, MB
 from app.workloads.data import DataSet
@@ -79,11 +78,6 @@ def test_every_rank_has_a_process_with_cuda() -> None:
 def test_sharded_loading_holds_one_shard_and_whole_loading_the_model() -> None:
     assert terms(weights_file_bytes=140 * GB)["model_loading"] == 5 * GB
     assert terms(weights_file_bytes=140 * GB, loads_whole=True, ranks=2)["model_loading"] == 280 * GB
-
-
-def test_the_guides_figures_for_gpt_3() -> None:
-    assert whole_model_bytes(175 * 10**9, 4) == 700 * GB
-    assert whole_model_bytes(175 * 10**9, 2) == 350 * GB
 
 
 def test_loader_workers_bring_processes_batches_and_lists_of_files() -> None:

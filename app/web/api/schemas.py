@@ -195,11 +195,24 @@ class MachineAnswer(Answer):
     findings: list[FindingAnswer]
 
 
+class DiskUseAnswer(Answer):
+    """The drives of a pick at work: null for moments that the job does not have."""
+
+    read_bytes_per_second: int
+    read_operations_per_second: int
+    checkpoint_stall_seconds: float | None
+    cold_load_seconds: float | None
+    written_bytes_per_day: int
+    endurance_years: float | None
+    comfort_rules: list[dict[str, Any]]
+
+
 class PickAnswer(Answer):
     """The best machine in one respect."""
 
     role: Literal["cheapest", "value", "fastest", "headroom"]
     machine: MachineAnswer
+    disks: DiskUseAnswer
     capacity: CapacityAnswer | None
 
 

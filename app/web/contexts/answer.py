@@ -9,6 +9,7 @@ from typing import Any
 from app.web.charts.memory_bar import MemoryBar
 from app.web.charts.tradeoff import Candidate, Tradeoff, tradeoff
 from app.web.contexts.capacity import CapacityRow, capacity_rows
+from app.web.contexts.disks import DiskRow, disk_rows
 from app.web.contexts.findings import FindingView, finding_views, sentence
 from app.web.contexts.headline import Headline, headline
 from app.web.contexts.job import counted_unit, job_summary
@@ -44,6 +45,7 @@ class PickView:
     best: bool
     machine: MachineView
     capacity: tuple[CapacityRow, ...]
+    disks: tuple[DiskRow, ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -114,7 +116,8 @@ def answer_view(request: Mapping[str, Any], advice: Document, names: Names, link
     misses = [NearMissView(machine=machine_view(miss["machine"], unit), reason=sentence(miss["reason"])) for miss in advice["near_misses"]]
     frontier = tuple(machine_row(machine, unit) for machine in advice["frontier"])
     rooms = {pick["role"]: capacity_rows(pick.get("capacity")) for pick in advice["picks"]}
-    picks = pick_views(views, request["limits"], rooms)
+    disks = {pick["role"]: disk_rows(pick.get("disks")) for pick in advice["picks"]}
+    picks = pick_views(views, request["limits"], rooms, disks)
     best = next((pick["machine"] for pick in advice["picks"] if pick["role"] == request["limits"]["objective"]), None)
     return AnswerView(
         headline=headline(request, advice, list(views.values()), [miss.machine for miss in misses]),
@@ -140,7 +143,12 @@ def answer_view(request: Mapping[str, Any], advice: Document, names: Names, link
     )
 
 
-def pick_views(machines: Mapping[str, MachineView], limits: Document, rooms: Mapping[str, tuple[CapacityRow, ...]]) -> tuple[PickView, ...]:
+def pick_views(
+    machines: Mapping[str, MachineView],
+    limits: Document,
+    rooms: Mapping[str, tuple[CapacityRow, ...]],
+    disks: Mapping[str, tuple[DiskRow, ...]],
+) -> tuple[PickView, ...]:
     """One card for each machine, with every role it has; the card that the objective asks for is marked."""
     roles: dict[str, list[str]] = {}
     for role, machine in machines.items():
@@ -154,6 +162,7 @@ def pick_views(machines: Mapping[str, MachineView], limits: Document, rooms: Map
             best=limits["objective"] in held,
             machine=machines[held[0]],
             capacity=rooms[held[0]],
+            disks=disks[held[0]],
         )
         for held in roles.values()
     )

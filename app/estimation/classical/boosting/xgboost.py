@@ -65,8 +65,8 @@ def _plan(task: Task, *, entries: bool) -> Plan:
 
 def _file_bytes(task: Task, model: Term) -> int:
     """A binary JSON file. Of deep trees only the nodes that enough rows reach exist."""
-    leaves = 1 / (1 / 2 ** _depth(task) + SMALLEST_LEAF_ROWS / task.rows)
-    nodes = min(2 * leaves, 2 * _max_leaves(task)) - 1
+    leaves: float = 1 / (1 / 2.0 ** _depth(task) + SMALLEST_LEAF_ROWS / task.rows)
+    nodes = 2 * min(leaves, _max_leaves(task)) - 1
     return round(FILE_BYTES + int(model.inputs["trees"]) * nodes * FILE_NODE_BYTES)
 
 
