@@ -54,7 +54,7 @@ IMAGES = Tab(
         *ADAPTER_ADVANCED,
         typed("steps", "Denoising passes", "workload.denoising_steps", COUNT, "30", when="running"),
         chosen("components", "Diffusion runs", "workload.components", _COMPONENTS, when="running"),
-        chosen("offload", "Pipeline in RAM", "workload.cpu_offload", _OFFLOAD, when="running"),
+        chosen("waiting_parts", "Pipeline in RAM", "workload.cpu_offload", _OFFLOAD, when="running"),
         chosen("decoding", "Latents decoded", "workload.latent_decoding", _DECODING, when="running"),
         typed("frames", "Frames", "workload.frames", COUNT, hint="video models"),
         *SPREADING,
