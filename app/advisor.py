@@ -66,7 +66,10 @@ class FirstView:
             "estimate": self.estimate.to_json(),
             "catalogue_revision": self.catalogue_revision,
             "picks": [
-                {"role": pick.role, **self._at_work(pick.machine, told(pick.machine)), "capacity": self._capacity_of(pick.machine)}
+                {
+                    "role": pick.role, **self._at_work(pick.machine, told(pick.machine)), "capacity": self._capacity_of(pick.machine),
+                    "price_proof": pick.price_proof.to_json(),
+                }
                 for pick in found.picks
             ],
             "frontier": [told(machine) for machine in found.frontier],

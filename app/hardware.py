@@ -13,6 +13,15 @@ PartKind = Literal["gpu", "ram", "drive", "platform", "cloud"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Volatility:
+    """How far a price moves in a month: as a share of it, from how many changes, and whether they are of the item or of its kind."""
+
+    monthly: float
+    basis: Literal["own", "kind"]
+    changes: int  # of the item's own price
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Price:
     """The current price of a part in one condition: the newest accepted observation, with its date and source."""
 
@@ -22,6 +31,7 @@ class Price:
     observed_on: date
     source: str
     url: str = ""
+    volatility: Volatility | None = None  # None where too little is known
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -2,12 +2,13 @@
 
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import date
 from typing import Any, cast
 
 from app.catalogue.facts import AliasFact, ItemFact, PriceFact, RateFact
 from app.catalogue.prices import current_prices
+from app.catalogue.volatility import Volatilities
 from app.hardware import Catalogue, CloudOffer, Drive, Gpu, Part, PartKind, Platform, Price, RamKit
 from app.money import ExchangeRates
 
@@ -35,7 +36,7 @@ def snapshot_of(
     observations: defaultdict[str, list[PriceFact]] = defaultdict(list)
     for price in prices:
         observations[price.item].append(price)
-    current = {name: current_prices(observations[name], exchange) for name in known}
+    current = _current(known, observations, exchange)
     shelves: dict[str, dict[str, Part]] = {shelf: {} for shelf in _SHELVES.values()}
     for item in known.values():
         if item.status == "active":
@@ -43,6 +44,18 @@ def snapshot_of(
     catalogue = Catalogue(revision=revision, rates=exchange, **cast("dict[str, Any]", shelves))
     names = {alias.name: alias.item for alias in aliases if alias.item in known}
     return Snapshot(catalogue=catalogue, items=known, prices=current, rates=newest, aliases=names)
+
+
+def _current(
+    items: Mapping[str, ItemFact], observations: Mapping[str, list[PriceFact]], rates: ExchangeRates
+) -> dict[str, tuple[Price, ...]]:
+    """The current prices of every item, each with how far it is known to move."""
+    everything = [fact for name in items for fact in observations.get(name, ())]
+    moves = Volatilities({item.id: item.kind for item in items.values()}, everything, rates)
+    return {
+        name: tuple(replace(price, volatility=moves.of(name, price.condition)) for price in current_prices(observations[name], rates))
+        for name in items
+    }
 
 
 def part_of(item: ItemFact, prices: tuple[Price, ...]) -> Part:

@@ -11,11 +11,35 @@ Role = Literal["cheapest", "value", "fastest", "headroom"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class PriceProof:
+    """Whether a pick outlives a rise of its prices by what they move in a month; None where nothing is known of any of them.
+
+    `becomes` names the machine that takes its place, empty where none does. The last three name the parts to be bought by what their move
+    rests on: their own history, that of their kind, nothing.
+    """
+
+    rise: Money
+    survives: bool | None
+    becomes: str
+    own_history: tuple[str, ...]
+    history_of_kind: tuple[str, ...]
+    no_history: tuple[str, ...]
+
+    def to_json(self) -> dict[str, object]:
+        """The proof as the API tells it."""
+        return {
+            "rise": self.rise.to_json(), "survives": self.survives, "becomes": self.becomes,
+            "own_history": self.own_history, "history_of_kind": self.history_of_kind, "no_history": self.no_history,
+        }  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Pick:
     """The best machine in one respect."""
 
     role: Role
     machine: Machine
+    price_proof: PriceProof
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

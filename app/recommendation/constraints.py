@@ -4,17 +4,17 @@ Seat rules (`seating`) ask whether so many of a card can be put into a platform 
 and the job on it, limit rules at what the person asked for. A machine is inside the limits where no rule gives a blocker.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import NamedTuple
 
 from app.hardware import Gpu
 from app.placement import Demand, Finding
 from app.recommendation.machine import Machine
-from app.recommendation.memory import kit_plugs_into
+from app.recommendation.memory import has_ecc, kit_plugs_into
 from app.recommendation.rules import Rule, findings
-from app.recommendation.seating import Seat, seat_findings
+from app.recommendation.seating import CORES_PER_GPU, Seat, seat_findings
 from app.recommendation.storage import bays_used, capacity_bytes, fits, free_bays, read_bytes_s
-from app.units import GIB, format_binary, format_decimal
+from app.units import GIB, TB, format_binary, format_decimal
 from app.workloads.limits import Limits
 
 STARVED_SHARE = 0.5  # below half of what the job reads, the drives and not the cards are the machine
@@ -22,6 +22,23 @@ IDLE_SHARE = 0.25  # a card of which the job uses less than this was bought for 
 TIGHT_RAM_SHARE = 0.9
 LAVISH_RAM_FACTOR = 4
 LAVISH_RAM_GB = 128
+LAVISH_SSD_FACTOR = 4
+LAVISH_SSD_BYTES = 4 * TB
+LAVISH_CORES = 48
+LAVISH_CORES_FACTOR = 4
+ROOM_TO_SPARE = 3  # free places for double-width cards beyond which a smaller board would do
+
+# What holds a job up, in the words of the speed model, and what would help. PCIe is the link between cards that have none of their own.
+HELP_AGAINST: Mapping[str, tuple[str, str]] = {
+    "compute": ("the arithmetic of the GPUs", "cards with more TFLOP/s, or more cards, make it faster; more memory bandwidth does not"),
+    "memory bandwidth": ("the memory bandwidth of the GPUs", "cards with more GB/s or smaller formats make it faster; more TFLOP/s do not"),
+    "interconnect": ("the exchange between the GPUs", "NVLink, more PCIe lanes, fewer and larger cards, or larger batches make it faster"),
+    "host memory bandwidth": ("the bandwidth of the RAM", "more memory channels or faster modules make it faster, or all layers on GPUs"),
+    "disk": ("the drives", "faster or more SSDs, or the data kept in RAM, make it faster; a better GPU does not"),
+    "data loading": ("the processor, which prepares the data", "more cores or data prepared beforehand make it faster"),
+    "fixed overhead": ("the software's fixed cost of a step", "larger batches or a compiled model make it faster"),
+    "draft model": ("the draft model", "a smaller draft model makes it faster"),
+}  # fmt: skip
 
 
 class Trial(NamedTuple):
@@ -65,6 +82,32 @@ def _ssd_capacity(trial: Trial) -> int:
 def _too_little_storage(trial: Trial) -> bool:
     hot, total = trial.demand.ssd_bytes, trial.demand.ssd_bytes + trial.demand.hdd_bytes
     return _ssd_capacity(trial) < hot or _ssd_capacity(trial) + capacity_bytes(trial.machine.hdd) < total
+
+
+def _idle_gpus(trial: Trial) -> int:
+    """GPUs that come with a whole system and that the job cannot use."""
+    machine = trial.machine
+    return machine.gpu_quantity - machine.placement.sharding.gpus if machine.gpu and machine.platform.included_gpu else 0
+
+
+def _free_places(trial: Trial) -> int:
+    platform = trial.machine.platform
+    return 0 if platform.included_gpu else platform.gpu_slots - trial.machine.gpu_quantity
+
+
+def _lavish_ssd(trial: Trial) -> bool:
+    capacity = capacity_bytes(trial.machine.ssd)
+    return capacity >= LAVISH_SSD_BYTES and capacity > LAVISH_SSD_FACTOR * (trial.demand.ssd_bytes + trial.demand.hdd_bytes)
+
+
+def _lavish_cores(trial: Trial) -> bool:
+    machine = trial.machine
+    wanted = LAVISH_CORES_FACTOR * CORES_PER_GPU * machine.gpu_quantity
+    return bool(machine.gpu) and machine.platform.cpu_cores >= LAVISH_CORES and machine.platform.cpu_cores > wanted
+
+
+def _bottleneck(trial: Trial) -> str:
+    return trial.machine.placement.speed.bottleneck
 
 
 def _drive_reason(trial: Trial) -> str:
@@ -149,6 +192,34 @@ MACHINE_RULES: tuple[Rule[Trial], ...] = (
         reason=lambda t: f"the job uses {needed_ram(t) / t.machine.ram_bytes:.0%} of the RAM",
         remedy="less would do, where the platform can be had with less",
     ),
+    Rule(
+        code="lavish-ssd", severity="note", broken=_lavish_ssd,
+        reason=lambda t: f"the job keeps {format_decimal(t.demand.ssd_bytes + t.demand.hdd_bytes)} on "
+        f"{format_decimal(capacity_bytes(t.machine.ssd))} of SSDs",
+        remedy="smaller drives would do",
+    ),
+    Rule(
+        code="lavish-cpu", severity="note", broken=_lavish_cores,
+        reason=lambda t: f"{t.machine.platform.cpu_cores} processor cores for {t.machine.gpu_quantity} "
+        f"{'GPU' if t.machine.gpu_quantity == 1 else 'GPUs'}, which need about {CORES_PER_GPU} each",
+        remedy="a processor with fewer cores would do; this one is here for its lanes or slots, or because it is cheap",
+    ),
+    Rule(
+        code="lavish-board", severity="note", broken=lambda t: bool(t.machine.gpu) and _free_places(t) >= ROOM_TO_SPARE,
+        reason=lambda t: f"{t.machine.platform.name} has room for {_free_places(t)} more cards",
+        remedy="a smaller board would do, unless more cards are to come",
+    ),
+    Rule(
+        code="lavish-gpus", severity="caution", broken=lambda t: _idle_gpus(t) > 0,
+        reason=lambda t: f"{_idle_gpus(t)} of the {t.machine.gpu_quantity} GPUs of {t.machine.platform.name} stand idle: the job cannot be "
+        "spread over all of them",
+        remedy="a system with fewer GPUs would do, or other jobs beside this one",
+    ),
+    Rule(
+        code="bottleneck", severity="note", broken=lambda t: _bottleneck(t) in HELP_AGAINST,
+        reason=lambda t: f"what limits the speed is {HELP_AGAINST[_bottleneck(t)][0]}",
+        remedy=lambda t: HELP_AGAINST[_bottleneck(t)][1],
+    ),
 )  # fmt: skip
 
 
@@ -177,6 +248,11 @@ LIMIT_RULES: tuple[Rule[Trial], ...] = (
         broken=lambda t: t.machine.gpu is not None and not form_accepted(t.machine.gpu, t.limits),
         reason=lambda t: f"GPUs of the form '{t.machine.gpu.form_factor if t.machine.gpu else ''}' were not asked for",
         remedy="allow that form",
+    ),
+    Rule(
+        code="ecc", severity="blocker", broken=lambda t: t.limits.ecc and not has_ecc(t.machine.platform, t.machine.ram),
+        reason=lambda t: f"the memory of {t.machine.platform.name} does not correct errors",
+        remedy="use a platform and modules with ECC, or do without",
     ),
     Rule(
         code="most-gpus", severity="blocker", broken=lambda t: t.machine.gpu_quantity > t.limits.max_gpus,

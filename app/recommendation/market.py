@@ -41,13 +41,16 @@ class Site:
 class Market:
     """Offers of every kind, each in the order of its id, so that nothing depends on the order of the catalogue."""
 
-    def __init__(self, catalogue: Catalogue, currency: str, accepted: Accepted, owned: Mapping[str, int]) -> None:
+    def __init__(self, catalogue: Catalogue, currency: str, accepted: Accepted, owned: Mapping[str, int], *, ecc: bool = False) -> None:
+        """`ecc`: only platforms and modules whose memory corrects errors."""
         self.catalogue = catalogue
-        self.currency, self.accepted, self.owned = currency, accepted, owned
+        self.currency, self.accepted, self.owned, self.ecc = currency, accepted, owned, ecc
+        kits = [kit for kit in catalogue.ram.values() if kit.ecc or not ecc]
+        boards = [board for board in catalogue.platforms.values() if board.ecc or not ecc]
         self.gpus: tuple[Offer[Gpu], ...] = offers_of(catalogue.gpus.values(), currency, accepted, catalogue.rates, owned)
-        self.ram: tuple[Offer[RamKit], ...] = offers_of(catalogue.ram.values(), currency, accepted, catalogue.rates, owned)
+        self.ram: tuple[Offer[RamKit], ...] = offers_of(kits, currency, accepted, catalogue.rates, owned)
         self.drives: tuple[Offer[Drive], ...] = offers_of(catalogue.drives.values(), currency, accepted, catalogue.rates, owned)
-        self.platforms: tuple[Offer[Platform], ...] = offers_of(catalogue.platforms.values(), currency, accepted, catalogue.rates, owned)
+        self.platforms: tuple[Offer[Platform], ...] = offers_of(boards, currency, accepted, catalogue.rates, owned)
         self._rooms: dict[Hashable, tuple[int, ...]] = {}
         self._seat_findings: dict[tuple[str, str, int], tuple[Finding, ...]] = {}
         self._most: dict[Hashable, int] = {}
@@ -142,9 +145,9 @@ def market_for(limits: Limits, catalogue: Catalogue) -> Market:
     owned: dict[str, int] = {}
     for row in limits.owned:
         owned[row.part] = owned.get(row.part, 0) + row.quantity
-    return _market(catalogue, limits.answer_currency, limits.condition, tuple(sorted(owned.items())))
+    return _market(catalogue, limits.answer_currency, limits.condition, tuple(sorted(owned.items())), limits.ecc)
 
 
 @lru_cache(maxsize=MARKETS_KEPT)
-def _market(catalogue: Catalogue, currency: str, accepted: Accepted, owned: tuple[tuple[str, int], ...]) -> Market:
-    return Market(catalogue, currency, accepted, dict(owned))
+def _market(catalogue: Catalogue, currency: str, accepted: Accepted, owned: tuple[tuple[str, int], ...], ecc: bool) -> Market:
+    return Market(catalogue, currency, accepted, dict(owned), ecc=ecc)

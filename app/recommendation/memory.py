@@ -50,6 +50,11 @@ def kit_plugs_into(kit: RamKit, platform: Platform) -> bool:
     return kit.memory_type == platform.memory_type and kit.form == platform.memory_form
 
 
+def has_ecc(platform: Platform, kits: Iterable[tuple[RamKit, int]]) -> bool:
+    """Whether the memory of a machine corrects errors: the platform and every module have to."""
+    return platform.ecc and all(kit.ecc for kit, _ in kits)
+
+
 def most_kits(kit: RamKit, platform: Platform) -> int:
     """How many of the kit alone fit the slots and the platform's largest memory."""
     return min(platform.dimm_slots // kit.modules, platform.max_memory_gb // kit.total_gb) if kit_plugs_into(kit, platform) else 0

@@ -14,6 +14,7 @@ from app.recommendation.machine import Machine
 from app.recommendation.market import market_for
 from app.recommendation.near_misses import near_misses
 from app.recommendation.picks import ROLES, best
+from app.recommendation.price_proof import PriceProofs
 from app.recommendation.search import Candidate, CheapestSearch, Exploration, combinations_covered, explore
 from app.units import format_binary
 from app.workloads.limits import Limits
@@ -24,10 +25,10 @@ def recommend(demand: Demand, limits: Limits, catalogue: Catalogue) -> Recommend
     exploration = explore(demand, limits, market_for(limits, catalogue))
     frontier = undominated(exploration.candidates)
     inside = within(frontier, exploration.budget)
-    bills = Bills(exploration)
+    bills, proofs = Bills(exploration), PriceProofs(exploration)
     chosen = ((role, best(role, inside)) for role in ROLES)
     return Recommendation(
-        picks=tuple(Pick(role=role, machine=bills.machine(one)) for role, one in chosen if one),
+        picks=tuple(Pick(role=role, machine=bills.machine(one), price_proof=proofs.of(role, one)) for role, one in chosen if one),
         frontier=tuple(bills.machine(one) for one in inside),
         near_misses=near_misses(exploration, frontier, bills),
         ladder=budget_ladder(limits.objective, frontier, bills),

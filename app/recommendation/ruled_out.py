@@ -45,6 +45,8 @@ def _not_to_be_had(part: Part, alone: Exploration) -> Finding | None:
         return None
     if part.id in alone.market.offers:
         return None
+    if alone.limits.ecc and not getattr(part, "ecc", True):
+        return _blocker("ecc", f"the memory of {part.name} does not correct errors, which the limits ask for", "do without ECC")
     if not part.active:
         return _blocker("retired", f"{part.name} is no longer in the catalogue's offer")
     if isinstance(part, Gpu) and not part.purchasable:

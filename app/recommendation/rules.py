@@ -17,7 +17,7 @@ class Rule(Generic[Subject]):
     severity: Severity
     broken: Callable[[Subject], bool]
     reason: Callable[[Subject], str]
-    remedy: str
+    remedy: str | Callable[[Subject], str]
 
     def finding(self, subject: Subject) -> Finding | None:
         """The finding, None where the rule is kept."""
@@ -25,7 +25,8 @@ class Rule(Generic[Subject]):
 
     def told(self, subject: Subject) -> Finding:
         """The finding of a rule that is broken."""
-        return Finding(severity=self.severity, code=self.code, message=self.reason(subject), remedy=self.remedy)
+        remedy = self.remedy if isinstance(self.remedy, str) else self.remedy(subject)
+        return Finding(severity=self.severity, code=self.code, message=self.reason(subject), remedy=remedy)
 
 
 def findings(rules: Iterable[Rule[Subject]], subject: Subject) -> tuple[Finding, ...]:

@@ -72,6 +72,11 @@ def _lanes_below(seat: Seat, lanes: int) -> bool:
     return card is not None and seat.platform.pcie_lanes > 0 and _lanes(seat) < min(lanes, wanted_lanes(card))
 
 
+def _older_link(seat: Seat) -> bool:
+    card = _card(seat)
+    return bool(card and card.pcie_gen and seat.platform.pcie_gen and seat.platform.pcie_gen < card.pcie_gen)
+
+
 def _power(seat: Seat) -> int:
     return machine_power_w(*seat)
 
@@ -160,6 +165,12 @@ SEAT_RULES: tuple[Rule[Seat], ...] = (
         code="pcie-x8", severity="note",
         broken=lambda seat: _lanes_below(seat, 16) and not _lanes_below(seat, 8), reason=_lanes_reason,
         remedy="loading is slower; steady inference and single-card training hardly notice",
+    ),
+    Rule(
+        code="pcie-generation", severity="note", broken=_older_link,
+        reason=lambda seat: f"{seat.platform.name} has PCIe {seat.platform.pcie_gen}, {_card_name(seat)} could use PCIe "
+        f"{seat.gpu.pcie_gen if seat.gpu else ''}: each lane carries half as much with every generation less",
+        remedy="felt where layers stay in RAM or cards exchange gradients; inference on one card hardly notices",
     ),
     Rule(
         code="thick-cards", severity="caution", broken=_thick_neighbours,

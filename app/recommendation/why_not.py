@@ -57,7 +57,7 @@ def _only(part: Part, market: Market) -> Market:
         narrowed = replace(catalogue, drives={**others, part.id: part})
     else:
         narrowed = replace(catalogue, platforms={name: one for name, one in catalogue.platforms.items() if name in only})
-    return Market(narrowed, market.currency, market.accepted, market.owned)
+    return Market(narrowed, market.currency, market.accepted, market.owned, ecc=market.ecc)
 
 
 def _contains(one: Candidate, part: Part) -> bool:

@@ -58,6 +58,7 @@ class Limits(Document):
     max_gpus: Annotated[int, Field(ge=0, le=64)] = 8
     max_watts: Annotated[int, Field(ge=1, le=10**6)] | None = None
     form_factors: tuple[Literal["pcie", "sxm", "oam", "system"], ...] = ()
+    ecc: bool = False  # memory that corrects its errors: platform and modules
     include_cloud: bool = True
     electricity: ElectricityPrice | None = None  # without one, a run's energy is told but not its cost
     objective: Objective = "value"

@@ -146,7 +146,8 @@ def _random_gpu(rng: random.Random, name: str) -> Gpu:
 
 
 def _random_kit(rng: random.Random, name: str) -> RamKit:
-    return kit(name, memory_type=rng.choice(["DDR4"] + ["DDR5"] * 4), modules=rng.choice([1, 2]), module_gb=rng.choice([8, 16, 32]),
+    return kit(name, memory_type=rng.choice(["DDR4"] + ["DDR5"] * 4), modules=rng.choice([1, 2]),
+               module_gb=rng.choice([8, 16, 32]), ecc=rng.random() < 0.5,
                speed_mt_s=rng.choice([4800, 5600, 6400]),
                prices=_prices(rng, 4, 30))  # fmt: skip
 
@@ -166,7 +167,7 @@ def _random_board(rng: random.Random, name: str) -> Platform:
         dimm_slots=rng.choice([1, 2, 4, 4]), max_memory_gb=rng.choice([32, 64, 128]), gpu_slots=rng.choice([0, 1, 2, 2, 3]),
         pcie_lanes=rng.choice([0, 4, 24, 24, 48]), psu_w=rng.choice([450, 850, 1200, 1600, 2000]), m2_slots=rng.choice([0, 1, 2, 2]),
         sata_bays=rng.choice([0, 1, 3]), u2_bays=rng.choice([0, 0, 1]), included_ram_gb=rng.choice([0, 0, 0, 16]),
-        included_ssd_bytes=rng.choice([0, 0, 0, 512 * GB]), prices=_prices(rng, 30, 80),
+        included_ssd_bytes=rng.choice([0, 0, 0, 512 * GB]), ecc=rng.random() < 0.5, prices=_prices(rng, 30, 80),
     )  # fmt: skip
 
 
@@ -201,6 +202,8 @@ def random_limits(rng: random.Random, parts: Catalogue) -> Limits:
         document["vendors"] = [rng.choice(["nvidia", "amd", "apple"])]
     if rng.random() < 0.1:
         document["form_factors"] = [rng.choice(["pcie", "system"])]
+    if rng.random() < 0.15:
+        document["ecc"] = True
     if rng.random() < 0.2:
         document["max_watts"] = rng.choice([300, 600, 900])
     if rng.random() < 0.5:

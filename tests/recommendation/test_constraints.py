@@ -187,3 +187,40 @@ def test_findings_of_the_placement_are_kept() -> None:
     own = findings_for(machine(platform=platform(pcie_lanes=12)), Job(), Limits())[0]
     again = machine(placement=placement(findings=(own,)))
     assert findings_for(again, Job(), Limits()) == (own,)
+
+
+def test_memory_without_error_correction_is_refused_where_it_was_asked_for() -> None:
+    asked = Limits.model_validate({"ecc": True})
+    corrected = machine(platform=platform(ecc=True), ram=((kit(ecc=True), 1),))
+    assert found(corrected, asked) == {}
+    assert found(machine(platform=platform(ecc=True)), asked) == {"ecc": "blocker"}
+    assert found(machine(ram=((kit(ecc=True), 1),)), asked) == {"ecc": "blocker"}
+
+
+def test_an_older_link_than_the_card_could_use_is_told() -> None:
+    assert "pcie-generation" in codes(platform(pcie_gen=3), gpu(pcie_gen=4), 1, "note")
+    assert "pcie-generation" not in codes(platform(pcie_gen=5), gpu(pcie_gen=4), 1, "note")
+
+
+@pytest.mark.parametrize(
+    ("cause", "part"),
+    [("compute", "arithmetic"), ("memory bandwidth", "memory bandwidth"), ("disk", "drives"), ("data loading", "processor")],
+)
+def test_what_limits_the_speed_is_named_with_what_would_help(cause: str, part: str) -> None:
+    slow = placement(speed=Speed(samples_or_tokens_per_second=10.0, bottleneck=cause))
+    [told] = [one for one in findings_for(machine(placement=slow), Job(), Limits()) if one.code == "bottleneck"]
+    assert part in told.message
+    assert "faster" in told.remedy
+
+
+def test_far_more_than_the_job_uses_is_told() -> None:
+    assert found(machine(ssd=((drive(capacity_bytes=8 * TB), 1),)))["lavish-ssd"] == "note"
+    assert found(machine(platform=platform(cpu_cores=64)))["lavish-cpu"] == "note"
+    assert "lavish-cpu" not in found(machine(platform=platform(cpu_cores=64, gpu_slots=4), quantity=4))
+    assert found(machine(platform=platform(gpu_slots=7)))["lavish-board"] == "note"
+
+
+def test_gpus_of_a_whole_system_that_stand_idle_are_told() -> None:
+    system = platform(included_gpu="card", included_gpu_quantity=8, psu_w=0)
+    spread = placement(sharding=Sharding(gpus=6, data=6))
+    assert found(machine(platform=system, quantity=8, placement=spread))["lavish-gpus"] == "caution"

@@ -27,6 +27,7 @@ from app.web.contexts.machine import (
     speed_of,
 )  # fmt: skip
 from app.web.contexts.needs import LedgerView, NeedView, bar_of, ledgers, needs
+from app.web.contexts.price_proof import PriceProofView, price_proof_view
 from app.web.contexts.values import Document, money_of, whole
 from app.web.contexts.what_if import WhatIfView
 from app.web.contexts.why_not import WhyNotView
@@ -46,6 +47,7 @@ class PickView:
     machine: MachineView
     capacity: tuple[CapacityRow, ...]
     disks: tuple[DiskRow, ...]
+    price_proof: PriceProofView | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -115,9 +117,7 @@ def answer_view(request: Mapping[str, Any], advice: Document, names: Names, link
     views = {pick["role"]: machine_view(pick["machine"], unit) for pick in advice["picks"]}
     misses = [NearMissView(machine=machine_view(miss["machine"], unit), reason=sentence(miss["reason"])) for miss in advice["near_misses"]]
     frontier = tuple(machine_row(machine, unit) for machine in advice["frontier"])
-    rooms = {pick["role"]: capacity_rows(pick.get("capacity")) for pick in advice["picks"]}
-    disks = {pick["role"]: disk_rows(pick.get("disks")) for pick in advice["picks"]}
-    picks = pick_views(views, request["limits"], rooms, disks)
+    picks = pick_views(views, request["limits"], {pick["role"]: pick for pick in advice["picks"]})
     best = next((pick["machine"] for pick in advice["picks"] if pick["role"] == request["limits"]["objective"]), None)
     return AnswerView(
         headline=headline(request, advice, list(views.values()), [miss.machine for miss in misses]),
@@ -143,12 +143,7 @@ def answer_view(request: Mapping[str, Any], advice: Document, names: Names, link
     )
 
 
-def pick_views(
-    machines: Mapping[str, MachineView],
-    limits: Document,
-    rooms: Mapping[str, tuple[CapacityRow, ...]],
-    disks: Mapping[str, tuple[DiskRow, ...]],
-) -> tuple[PickView, ...]:
+def pick_views(machines: Mapping[str, MachineView], limits: Document, picks: Mapping[str, Document]) -> tuple[PickView, ...]:
     """One card for each machine, with every role it has; the card that the objective asks for is marked."""
     roles: dict[str, list[str]] = {}
     for role, machine in machines.items():
@@ -161,8 +156,9 @@ def pick_views(
             reason=_reason(machines[held[0]], held, machines, limits),
             best=limits["objective"] in held,
             machine=machines[held[0]],
-            capacity=rooms[held[0]],
-            disks=disks[held[0]],
+            capacity=capacity_rows(picks[held[0]].get("capacity")),
+            disks=disk_rows(picks[held[0]].get("disks")),
+            price_proof=price_proof_view([picks[role]["price_proof"] for role in held if "price_proof" in picks[role]]),
         )
         for held in roles.values()
     )

@@ -38,6 +38,7 @@ LIMITS_ADVANCED = (
         codec=NAMES,
     ),
     typed("electricity", "Electricity, per kWh", "limits.electricity", BUDGET, hint="e.g. £0.30"),
+    chosen("ecc", "Memory with ECC", "limits.ecc", choices(no="Not needed", yes="Required"), codec=YES_NO),
     chosen("cloud", "Compare with renting", "limits.include_cloud", YES_OR_NO, codec=YES_NO),
 )
 

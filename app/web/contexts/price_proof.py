@@ -1,0 +1,36 @@
+"""Whether a pick outlives a month of price moves, in a sentence."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from app.web.contexts.values import Document, money_of, whole
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PriceProofView:
+    """The sentence, whether it is a warning, and what the judgement leaves out."""
+
+    text: str
+    flips: bool
+    unknown: str
+
+
+def price_proof_view(proofs: Sequence[Document]) -> PriceProofView | None:
+    """The worst of the proofs of one machine, one for each of its roles; None where the answer is from before there were any."""
+    if not proofs:
+        return None
+    worst = next((proof for proof in proofs if proof["survives"] is False), proofs[0])
+    return PriceProofView(text=_text(worst), flips=worst["survives"] is False, unknown=_unknown(worst))
+
+
+def _text(proof: Document) -> str:
+    rise = whole(money_of(proof["rise"]))
+    if proof["survives"] is None:
+        return "No price of it has a history to judge by yet"
+    if proof["survives"]:
+        return f"Stays the pick if its prices rise as in a usual month (+{rise})"
+    return f"A usual month of price moves (+{rise}) would make {proof['becomes'] or 'nothing inside the budget'} the pick"
+
+
+def _unknown(proof: Document) -> str:
+    return f"too little price history of {', '.join(proof['no_history'])}" if proof["no_history"] and proof["survives"] is not None else ""

@@ -1,0 +1,59 @@
+"""Price-proof: whether a pick outlives the moves that its own prices have shown."""
+
+from dataclasses import replace
+from typing import Any
+
+from app.hardware import Volatility
+from app.recommendation.advice import PriceProof
+from app.recommendation.recommend import recommend
+from app.units import GIB
+from app.workloads.limits import Limits
+from tests.recommendation.support import Job, catalogue, drive, gpu, kit, platform
+
+
+def moving(part: Any, monthly: float, basis: Any = "own") -> Any:
+    known = Volatility(monthly=monthly, basis=basis, changes=4)
+    return replace(part, prices=tuple(replace(price, volatility=known) for price in part.prices))
+
+
+def proof(*cards: Any, role: str = "cheapest", **limits: Any) -> PriceProof:
+    parts = catalogue(*cards, kit(), drive(), platform())
+    answer = recommend(Job(memory_bytes=9 * GIB), Limits.model_validate(limits), parts)
+    return next(pick.price_proof for pick in answer.picks if pick.role == role)
+
+
+def test_a_pick_with_a_rival_close_by_flips_and_names_it() -> None:
+    found = proof(moving(gpu("calm", 500), 0.1), gpu("rival", 520))
+    assert found.survives is False
+    assert found.becomes == "Rival"
+    assert str(found.rise) == "$50"
+
+
+def test_a_pick_far_below_its_rivals_survives() -> None:
+    found = proof(moving(gpu("calm", 500), 0.1), gpu("rival", 700))
+    assert (found.survives, found.becomes) == (True, "")
+
+
+def test_a_rise_beyond_the_budget_takes_the_pick_away() -> None:
+    found = proof(moving(gpu("fast", 500, bandwidth_gb_s=2000.0), 0.5), gpu("slow", 400), role="fastest",
+                  budget={"amount": "1400", "currency": "USD"})  # fmt: skip
+    assert (found.survives, found.becomes) == (False, "Slow")
+
+
+def test_what_rivals_hold_too_rises_for_them_as_well() -> None:
+    parts = catalogue(gpu("one", 500), gpu("other", 510), moving(kit(), 3.0), drive(), platform())
+    picked = recommend(Job(memory_bytes=9 * GIB), Limits(), parts).picks[0]
+    assert picked.price_proof.survives is True
+    assert str(picked.price_proof.rise) == "$240"
+
+
+def test_parts_without_history_are_named_and_nothing_is_claimed_where_none_has_any() -> None:
+    assert proof(gpu("card", 500)).survives is None
+    found = proof(moving(gpu("card", 500), 0.1, "kind"))
+    assert found.history_of_kind == ("Card",)
+    assert set(found.no_history) == {"Board", "Kit", "Ssd"}
+
+
+def test_an_owned_part_has_no_price_to_move() -> None:
+    found = proof(moving(gpu("card", 500), 0.1), owned=[{"part": "card"}])
+    assert "Card" not in (*found.own_history, *found.no_history)
