@@ -32,7 +32,7 @@ from app.tape.operators.experts import grouped_linear, sum_over_second, take_row
 from app.tape.operators.inplace import activation_, add_, overwritten
 from app.tape.operators.joining import promoted_concatenation, scattered
 from app.tape.operators.linear import embedding, linear, linear_4bit, matmul
-from app.tape.operators.loss import cross_entropy, ctc_loss, fused_linear_cross_entropy, mean_squared_error
+from app.tape.operators.loss import binary_cross_entropy, cross_entropy, ctc_loss, fused_linear_cross_entropy, mean_squared_error
 from app.tape.operators.normalization import (
     batch_norm,
     group_norm,
@@ -63,14 +63,14 @@ from app.tape.operators.views import assembled, copied, expand, gather, part, re
 
 __all__ = [
     "CELLS", "Cell", "CellWeights", "EagerStyle", "Sizes", "Window", "activation", "activation_", "adaptive_average_pool", "add", "add_",
-    "assembled", "attended_values", "attention_products", "attention_scores", "average_pool", "batch_norm", "cast", "clamp",
-    "complex_rotary_embedding", "concatenate", "contiguous", "convolution", "copied", "cross_entropy", "ctc_loss", "cumulative_sum",
-    "dropout", "eager_attention", "embedding", "expand", "fused_linear_cross_entropy", "gather", "gelu_new", "global_average_pool",
-    "global_response_norm", "group_norm", "grouped_linear", "halves_rotary_embedding", "interleaved_rotary_embedding", "layer_norm",
-    "less_row_maximum", "linear", "linear_4bit", "lower", "matmul", "max_pool", "mean", "mean_squared_error", "multiply",
-    "native_rms_norm", "overwritten", "padded", "paired_rotary_embedding", "part", "partial_rotary_embedding", "pooled_regions", "power",
-    "promoted_concatenation", "raise_to_fp32", "rearranged", "recomputed_gelu", "recurrent_layer", "relu_", "repeat_heads", "repeated",
-    "resampled", "rms_norm", "rms_norm_in_fp32", "rms_norm_of_stream", "root_mean_square_unit", "rotary_embedding", "rotate_half",
-    "scaled", "scaled_dot_product_attention", "scattered", "selective_scan", "shifted", "softmax", "split", "strided_rotary_embedding",
-    "sum_over_second", "take_rows", "top_k", "transposed_convolution", "where",
+    "assembled", "attended_values", "attention_products", "attention_scores", "average_pool", "batch_norm", "binary_cross_entropy",
+    "cast", "clamp", "complex_rotary_embedding", "concatenate", "contiguous", "convolution", "copied", "cross_entropy", "ctc_loss",
+    "cumulative_sum", "dropout", "eager_attention", "embedding", "expand", "fused_linear_cross_entropy", "gather", "gelu_new",
+    "global_average_pool", "global_response_norm", "group_norm", "grouped_linear", "halves_rotary_embedding",
+    "interleaved_rotary_embedding", "layer_norm", "less_row_maximum", "linear", "linear_4bit", "lower", "matmul", "max_pool", "mean",
+    "mean_squared_error", "multiply", "native_rms_norm", "overwritten", "padded", "paired_rotary_embedding", "part",
+    "partial_rotary_embedding", "pooled_regions", "power", "promoted_concatenation", "raise_to_fp32", "rearranged", "recomputed_gelu",
+    "recurrent_layer", "relu_", "repeat_heads", "repeated", "resampled", "rms_norm", "rms_norm_in_fp32", "rms_norm_of_stream",
+    "root_mean_square_unit", "rotary_embedding", "rotate_half", "scaled", "scaled_dot_product_attention", "scattered", "selective_scan",
+    "shifted", "softmax", "split", "strided_rotary_embedding", "sum_over_second", "take_rows", "top_k", "transposed_convolution", "where",
 ]  # fmt: skip

@@ -2,7 +2,7 @@
 
 from app.tape.autograd import Gradients, attach, elementwise_work
 from app.tape.dtypes import FP32
-from app.tape.operators.casting import cast, lower
+from app.tape.operators.casting import cast, lower, raise_to_fp32
 from app.tape.tensor import Tensor
 
 
@@ -102,3 +102,12 @@ def mean_squared_error(prediction: Tensor, target: Tensor) -> Tensor:
     out = tape.empty((), FP32)
     elementwise_work(tape, meta, meta, out)
     return attach(out, [prediction], [prediction, target], lambda gradient: (tape.elementwise_like(meta, gradient),))
+
+
+def binary_cross_entropy(logits: Tensor, targets: Tensor) -> Tensor:
+    """Cross-entropy of each logit with its own target, not summed: keeps both. fp32 under autocast."""
+    logits, targets = raise_to_fp32(logits), raise_to_fp32(targets)
+    tape, meta = logits.tape, logits.meta
+    out = tape.elementwise(logits.shape, logits.dtype, logits, targets)
+    elementwise_work(tape, meta, meta, out)
+    return attach(out, [logits], [logits, targets], lambda gradient: (tape.elementwise_like(meta, gradient),))
