@@ -1,4 +1,4 @@
-"""The generic networks `unet`, `lstm` and `mlp`: parameter counts by hand, options and their bounds."""
+"""The generic networks: parameter counts by hand, options and their bounds."""
 
 from itertools import pairwise
 from typing import Any
@@ -36,6 +36,38 @@ def test_a_u_nets_parameters_grow_about_fourfold_with_each_level() -> None:
     assert all(3.5 < deeper / flatter < 4.5 for flatter, deeper in pairwise(counts))
 
 
+def test_gcn_on_cora_has_the_parameters_of_the_paper() -> None:
+    assert preset("gcn", {"hidden": 16}).parameter_count() == (1433 + 1) * 16 + (16 + 1) * 7
+
+
+def test_an_ft_transformer_has_a_row_for_each_number_and_a_table_for_each_category() -> None:
+    few, more = (preset("ft_transformer", {"numeric": 10, "categorical": count, "cardinality": 50}).parameter_count() for count in (1, 2))
+    assert more - few == 51 * 192
+
+
+@pytest.mark.parametrize("kind", ["gcn", "graphsage", "gat", "gin"])
+def test_messages_take_memory_for_every_edge(kind: str) -> None:
+    peaks = [
+        trained(preset(kind, {"nodes": 1000, "edges": edges, "features": 64, "layers": 3}), Inputs(batch=1)).peak_bytes
+        for edges in (10**5, 2 * 10**5, 3 * 10**5)
+    ]
+    assert peaks[2] - peaks[1] == pytest.approx(peaks[1] - peaks[0], rel=0.02)
+    assert peaks[1] - peaks[0] > 10**5 * 64 * 4
+
+
+@pytest.mark.parametrize("kind", ["gcn", "gat"])
+def test_a_batch_of_graphs_is_one_larger_graph(kind: str) -> None:
+    batched = trained(preset(kind, {"nodes": 1000, "edges": 5000, "features": 64}), Inputs(batch=4))
+    whole = trained(preset(kind, {"nodes": 4000, "edges": 20_000, "features": 64}), Inputs(batch=1))
+    assert batched.peak_bytes == whole.peak_bytes
+
+
+@pytest.mark.parametrize("kind", ["ft_transformer", "tab_transformer"])
+def test_attention_over_columns_grows_faster_than_their_number(kind: str) -> None:
+    saved = [trained(preset(kind, {"categorical": count}), Inputs(batch=64)).saved_activations for count in (20, 40, 80)]
+    assert saved[2] - saved[1] > 2 * (saved[1] - saved[0])
+
+
 def of_length(length: int) -> Trace:
     return trained(preset("lstm", {"vocabulary": 100, "embedding_size": 64, "hidden_size": 64}), Inputs(batch=8, sequence=length))
 
@@ -58,6 +90,11 @@ def test_short_sequences_are_run_step_by_step(length: int) -> None:
     ("name", "options", "path"),
     [
         ("unet", {"levels": 4}, "model.options.levels"),
+        ("gat", {"hidden": 60, "heads": 7}, "model.options.heads"),
+        ("gcn", {"edges": -1}, "model.options.edges"),
+        ("ft_transformer", {"width": 100, "heads": 3}, "model.options.heads"),
+        ("ft_transformer", {"numeric": 0}, "model.options.numeric"),
+        ("tab_transformer", {"categorical": 0}, "model.options.categorical"),
         ("unet", {"depth": 9}, "model.options.depth"),
         ("unet", {"base_channels": 0}, "model.options.base_channels"),
         ("lstm", {"hidden_size": 2.5}, "model.options.hidden_size"),

@@ -1,13 +1,16 @@
-"""The generic networks, `unet`, `lstm` and `mlp`, from their hyper-parameters."""
+"""The generic networks from their hyper-parameters: `unet`, `lstm`, `mlp`, graph networks, transformers over tables."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
+from app.architectures.graph_networks import LAYERS as GRAPH_LAYERS
+from app.architectures.graph_networks import GraphNetwork, GraphSpec
 from app.architectures.lstm import DEFAULT_DROPOUT, LstmLanguageModel, LstmSpec
 from app.architectures.network import Network, Options
 from app.architectures.perceptron import Perceptron, PerceptronSpec
 from app.architectures.readers.fields import LARGEST_SIZE, MOST_LAYERS, fraction
+from app.architectures.tabular_transformer import FT_DEFAULTS, SHARED_PART, TAB_DEFAULTS, FtTransformer, TableSpec, TabTransformer
 from app.architectures.unet import UNet, UNetSpec
 from app.workloads.fields import invalid_field
 
@@ -39,6 +42,26 @@ MLP_OPTIONS = {
     "hidden_size": Bound(LARGEST_WIDTH),
     "layers": Bound(MOST_LAYERS, ("num_layers", "depth")),
     "classes": Bound(LARGEST_WIDTH, ("num_classes", "out_features", "outputs")),
+}
+
+GRAPH_OPTIONS = {
+    "nodes": Bound(10**9, ("num_nodes",)),
+    "edges": Bound(10**11, ("num_edges",)),
+    "features": Bound(LARGEST_WIDTH, ("in_channels", "num_features", "inputs")),
+    "hidden": Bound(LARGEST_WIDTH, ("hidden_size", "hidden_channels")),
+    "layers": Bound(100, ("num_layers", "depth")),
+    "classes": Bound(LARGEST_WIDTH, ("num_classes", "out_channels", "outputs")),
+    "heads": Bound(1_000),
+}
+
+TABLE_OPTIONS = {
+    "numeric": Bound(100_000, ("numeric_columns", "n_cont_features", "num_continuous")),
+    "categorical": Bound(100_000, ("category_columns",)),
+    "cardinality": Bound(LARGEST_SIZE),
+    "width": Bound(LARGEST_WIDTH, ("d_block", "dim", "hidden_size")),
+    "layers": Bound(MOST_LAYERS, ("n_blocks", "depth", "num_layers")),
+    "heads": Bound(1_000, ("attention_n_heads",)),
+    "classes": Bound(LARGEST_WIDTH, ("num_classes", "d_out", "outputs")),
 }
 
 
@@ -86,4 +109,49 @@ def _widths(given: Any) -> tuple[int, ...]:
     return tuple(given)
 
 
-BUILDERS: dict[str, Callable[[Mapping[str, Any], Options], Network]] = {"unet": _unet, "lstm": _lstm, "mlp": _mlp}
+def _graph_network(kind: str) -> Callable[[Mapping[str, Any], Options], Network]:
+    def build(hyper_parameters: Mapping[str, Any], options: Options) -> Network:
+        sizes = {name: value for name, value in hyper_parameters.items() if name != "dropout"}
+        spec = GraphSpec(**integers(sizes, GRAPH_OPTIONS), dropout=fraction(hyper_parameters, "dropout", 0.5))
+        if kind == "gat" and spec.hidden % spec.heads:
+            raise invalid_field("model.options.heads", f"{spec.hidden} hidden channels cannot be shared by {spec.heads} heads")
+        return GraphNetwork(kind, spec, options)
+
+    return build
+
+
+def _table_spec(hyper_parameters: Mapping[str, Any], defaults: TableSpec) -> TableSpec:
+    rest = {name: value for name, value in hyper_parameters.items() if name not in {"dropout", "attention_dropout"}}
+    none = [name for name in ("numeric", "categorical") if rest.get(name) == 0]
+    sizes = {**integers({name: value for name, value in rest.items() if name not in none}, TABLE_OPTIONS), **dict.fromkeys(none, 0)}
+    dropout = fraction(hyper_parameters, "dropout", defaults.dropout)
+    of_attention = fraction(hyper_parameters, "attention_dropout", defaults.attention_dropout)
+    return replace(defaults, **sizes, dropout=dropout, attention_dropout=of_attention)
+
+
+def _ft_transformer(hyper_parameters: Mapping[str, Any], options: Options) -> Network:
+    spec = _table_spec(hyper_parameters, FT_DEFAULTS)
+    if not spec.numeric + spec.categorical:
+        raise invalid_field("model.options.numeric", "there are no columns")
+    if spec.width % spec.heads:
+        raise invalid_field("model.options.heads", f"a width of {spec.width} cannot be shared by {spec.heads} heads")
+    return FtTransformer(spec, options)
+
+
+def _tab_transformer(hyper_parameters: Mapping[str, Any], options: Options) -> Network:
+    spec = _table_spec(hyper_parameters, TAB_DEFAULTS)
+    if not spec.categorical:
+        raise invalid_field("model.options.categorical", "this network attends to columns of categories; it needs one at least")
+    if spec.width < SHARED_PART:
+        raise invalid_field("model.options.width", f"must be at least {SHARED_PART}")
+    return TabTransformer(spec, options)
+
+
+BUILDERS: dict[str, Callable[[Mapping[str, Any], Options], Network]] = {
+    "unet": _unet,
+    "lstm": _lstm,
+    "mlp": _mlp,
+    **{kind: _graph_network(kind) for kind in GRAPH_LAYERS},
+    "ft_transformer": _ft_transformer,
+    "tab_transformer": _tab_transformer,
+}

@@ -28,7 +28,7 @@ from app.tape.operators.elementwise import (
     shifted,
     where,
 )
-from app.tape.operators.experts import grouped_linear, sum_over_second, take_rows, top_k
+from app.tape.operators.experts import grouped_linear, scatter_rows, select_rows, sum_over_last, sum_over_second, take_rows, top_k
 from app.tape.operators.inplace import activation_, add_, overwritten
 from app.tape.operators.joining import promoted_concatenation, scattered
 from app.tape.operators.linear import embedding, linear, linear_4bit, matmul
@@ -71,6 +71,7 @@ __all__ = [
     "mean_squared_error", "multiply", "native_rms_norm", "overwritten", "padded", "paired_rotary_embedding", "part",
     "partial_rotary_embedding", "pooled_regions", "power", "promoted_concatenation", "raise_to_fp32", "rearranged", "recomputed_gelu",
     "recurrent_layer", "relu_", "repeat_heads", "repeated", "resampled", "rms_norm", "rms_norm_in_fp32", "rms_norm_of_stream",
-    "root_mean_square_unit", "rotary_embedding", "rotate_half", "scaled", "scaled_dot_product_attention", "scattered", "selective_scan",
-    "shifted", "softmax", "split", "strided_rotary_embedding", "sum_over_second", "take_rows", "top_k", "transposed_convolution", "where",
+    "root_mean_square_unit", "rotary_embedding", "rotate_half", "scaled", "scaled_dot_product_attention", "scatter_rows", "scattered",
+    "select_rows", "selective_scan", "shifted", "softmax", "split", "strided_rotary_embedding", "sum_over_last", "sum_over_second",
+    "take_rows", "top_k", "transposed_convolution", "where",
 ]  # fmt: skip

@@ -43,7 +43,8 @@ def multiply(a: Tensor, b: Tensor) -> Tensor:
     def backward(gradient: Tensor) -> Gradients:
         found = [None if m is None else tape.elementwise_like(out_meta, gradient) for m in metas]
         tape.reading = ()  # what a checkpoint has recomputed for this operator is let go here
-        for index, (full, wanted) in enumerate(zip(found, metas, strict=True)):
+        for index, wanted in enumerate(metas):
+            full, found[index] = found[index], None  # each is let go before the next is summed
             if full is not None and wanted is not None:
                 found[index] = _gradient_like(full, wanted, size)
         return found

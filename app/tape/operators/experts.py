@@ -1,4 +1,4 @@
-"""Mixtures of experts: choosing experts for tokens, and one matrix product for all experts over tokens sorted by expert.
+"""Rows chosen, gathered and added up; for mixtures of experts one matrix product for all experts over tokens sorted by expert.
 
 Source: transformers/integrations/moe.py (grouped_mm_experts_forward, 5.23), torch.nn.functional.grouped_mm (PyTorch 2.13).
 """
@@ -34,6 +34,18 @@ def sum_over_second(x: Tensor) -> Tensor:
     return attach(out, [x], [], lambda gradient: (tape.like(meta),))
 
 
+def sum_over_last(x: Tensor) -> Tensor:
+    """Sum over the last dimension; keeps nothing and hands the gradient on without copying it."""
+    out = x.tape.empty(x.shape[:-1], x.dtype)
+    elementwise_work(x.tape, x, out)
+    shape = x.shape
+
+    def backward(gradient: Tensor) -> Gradients:
+        return (Tensor(gradient.tape, shape, gradient.dtype, gradient.storage),)
+
+    return attach(out, [x], [], backward)
+
+
 def grouped_linear(x: Tensor, weight: Tensor, outputs: int) -> Tensor:
     """Rows sorted by expert times each one's own matrix out of [experts, ...], without bias. Keeps input and weight.
 
@@ -53,3 +65,26 @@ def grouped_linear(x: Tensor, weight: Tensor, outputs: int) -> Tensor:
         return [meta and tape.like(meta) for meta in wanted]
 
     return attach(out, [x, weight], [x if weight.requires_grad else None, weight if x.requires_grad else None], backward)
+
+
+def select_rows(x: Tensor, rows: Tensor) -> Tensor:
+    """As `take_rows`, by index_select: the gradient is added to zeros as large as x in a new tensor."""
+    tape, meta = x.tape, x.meta
+    out = tape.empty((*rows.shape, *x.shape[1:]), x.dtype)
+    elementwise_work(tape, out, out)
+
+    def backward(gradient: Tensor) -> Gradients:
+        zeros = tape.like(meta)
+        added = tape.like(meta)
+        del zeros
+        return (added,)
+
+    return attach(out, [x], [rows], backward)
+
+
+def scatter_rows(x: Tensor, rows: Tensor, count: int) -> Tensor:
+    """Rows added up in `count` sums: out[rows[i]] += x[i]. Keeps the row numbers; the gradient is gathered for every row."""
+    tape, meta = x.tape, x.meta
+    out = tape.empty((count, *x.shape[1:]), x.dtype)
+    elementwise_work(tape, meta, out)
+    return attach(out, [x], [rows], lambda gradient: (tape.like(meta),))
