@@ -8,7 +8,7 @@ a message for every edge is gathered from its source and added up at its target,
 from collections.abc import Callable
 from dataclasses import dataclass
 from itertools import pairwise
-from typing import ClassVar, NamedTuple
+from typing import ClassVar
 
 from app.architectures.batch import held, held_indices, weight_dtype
 from app.architectures.image_classifier import refuse_checkpointing
@@ -33,21 +33,22 @@ class GraphSpec:
     dropout: float = 0.5
 
 
-class Edges(NamedTuple):
+@dataclass(frozen=True, slots=True)
+class Edges:
     """Sources and targets of all edges [2, edges], between so many nodes."""
 
-    index: Tensor
+    ends: Tensor
     nodes: int
 
     @property
     def number(self) -> int:
         """How many edges there are."""
-        return self.index.shape[1]
+        return self.ends.shape[1]
 
     def with_loops(self) -> "Edges":
         """A copy with one more edge from every node to itself."""
-        tape = self.index.tape
-        unlooped = tape.empty(self.index.shape, INT64)
+        tape = self.ends.tape
+        unlooped = tape.empty(self.ends.shape, INT64)
         loops = tape.empty((2, self.nodes), INT64)
         joined = tape.empty((2, self.number + self.nodes), INT64)
         del unlooped, loops
@@ -56,12 +57,12 @@ class Edges(NamedTuple):
 
 def summed(messages: Tensor, edges: Edges) -> Tensor:
     """Messages [edges, ...] added up at their targets [nodes, ...]."""
-    return op.scatter_rows(messages, edges.index, edges.nodes)
+    return op.scatter_rows(messages, edges.ends, edges.nodes)
 
 
 def gathered(x: Tensor, edges: Edges) -> Tensor:
     """The row of every edge's source, or target."""
-    sources = Tensor(x.tape, (edges.number,), INT64, edges.index.storage)
+    sources = Tensor(x.tape, (edges.number,), INT64, edges.ends.storage)
     return op.select_rows(x, sources)
 
 

@@ -174,8 +174,8 @@ class CategoryBlock(Module):
         q, k, v = (op.lower(part).view(batch, columns, heads, size).transpose(1, 2) for part in parts)
         weights = op.softmax(op.scaled(op.matmul(op.contiguous(q), op.contiguous(k).transpose(-1, -2))))
         weights = op.dropout(weights, self.spec.dropout)
-        out = op.matmul(weights, op.contiguous(v)).transpose(1, 2)
-        return self.to_out(op.contiguous(out).view(batch, columns, heads * size))
+        out = op.contiguous(op.matmul(weights, op.contiguous(v)).transpose(1, 2))
+        return self.to_out(out.view(batch, columns, heads * size))
 
     def _fed_forward(self, x: Tensor) -> Tensor:
         value, gate = op.split(self.linear1(x), (self.inner, self.inner))
