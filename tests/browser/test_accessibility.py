@@ -17,7 +17,9 @@ ADDRESSES = (
     "/catalogue/rates",
     "/models?model=llama",
     "/method",
+    "/method/speed",
     "/accuracy",
+    "/accuracy/classical",
     "/compare",
 )
 

@@ -5,8 +5,8 @@ from typing import Any
 import pytest
 
 from app.web.charts.scatter import scatter
+from app.web.contexts.accuracy import accuracy_page
 from app.web.contexts.speed_accuracy import speed_accuracy
-from app.web.routes.accuracy import accuracy_page
 
 
 def table() -> dict[str, Any]:
@@ -20,7 +20,7 @@ def table() -> dict[str, Any]:
 
 
 def test_a_right_estimate_lies_on_the_diagonal_and_one_too_high_above_it() -> None:
-    drawing = scatter([("right", 10.0, 10.0), ("high", 10.0, 100.0), ("low", 1000.0, 100.0)])
+    drawing = scatter([("right", 10.0, 10.0, ""), ("high", 10.0, 100.0, ""), ("low", 1000.0, 100.0, "low")])
     assert drawing
     right, high, low = drawing.dots
     assert right.y == pytest.approx(100 - right.x)

@@ -26,6 +26,8 @@ PAGES = (
     "/compare",
     "/method",
     "/accuracy",
+    "/accuracy/classical",
+    "/method/speed",
     "/docs",
     "/nowhere",
 )

@@ -5,6 +5,11 @@ from dataclasses import dataclass
 
 from app.web.charts.scale import Tick, scale_for
 
+DIGITS = 1  # of a position in per cent: a third of a pixel, and hundreds of points on a page
+
+Row = tuple[str, float, float, str]
+"""Title, measured and estimated value, and the name to write beside the point, empty for most."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Dot:
@@ -13,6 +18,7 @@ class Dot:
     title: str
     x: float
     y: float
+    name: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -21,12 +27,16 @@ class Scatter:
 
     dots: tuple[Dot, ...]
     ticks: tuple[Tick, ...]
+    logarithmic: bool
 
 
-def scatter(rows: Sequence[tuple[str, float, float]]) -> Scatter | None:
-    """The drawing of rows of title, measured and estimated value, all positive; None where there are none."""
+def scatter(rows: Sequence[Row]) -> Scatter | None:
+    """The drawing of rows whose values are all positive; None where there are none."""
     if not rows:
         return None
-    scale = scale_for([value for _, measured, estimated in rows for value in (measured, estimated)])
-    dots = [Dot(title=title, x=scale.percent(measured), y=round(100 - scale.percent(estimated), 3)) for title, measured, estimated in rows]
-    return Scatter(dots=tuple(dots), ticks=scale.ticks())
+    scale = scale_for([value for _, measured, estimated, _ in rows for value in (measured, estimated)])
+    dots = [
+        Dot(title=title, x=round(scale.percent(measured), DIGITS), y=round(100 - scale.percent(estimated), DIGITS), name=name)
+        for title, measured, estimated, name in rows
+    ]
+    return Scatter(dots=tuple(dots), ticks=scale.ticks(), logarithmic=scale.logarithmic)

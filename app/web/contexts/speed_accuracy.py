@@ -1,10 +1,12 @@
 """How far estimated speeds lie from published measurements, as the page of accuracy shows it."""
 
+from collections.abc import Container
 from dataclasses import dataclass
 
 from app.web.charts.scatter import Scatter, scatter
 from app.web.contexts.values import Document
 
+NAMED_IN_THE_DRAWING = 3
 KIND_NAMES = {"decode": "Decoding", "prefill": "Prompts and images in", "train": "Training"}
 
 
@@ -54,17 +56,23 @@ def speed_accuracy(table: Document) -> SpeedAccuracy:
     """The view of the document that benchmarks/accuracy_speed.py writes."""
     rows = tuple(_row(row) for row in table["rows"])
     drawn = [row for row in rows if row.unit == "1/s"]
+    named = {row["id"] for row in table["worst"][:NAMED_IN_THE_DRAWING]}
     return SpeedAccuracy(
         rules=tuple(table["rules"]),
         kinds=tuple(_group(KIND_NAMES[kind], figures, "groups") for kind, figures in table["kinds"].items()),
         groups=tuple(_group(f"{KIND_NAMES[one['kind']]}: {one['group']}", one, "rows") for one in table["groups"]),
         worst=tuple(_row(row) for row in table["worst"]),
         rows=rows,
-        chart=scatter([(f"{row.name}: {_figure(row.estimate)} for {_figure(row.measured)}", row.measured, row.estimate) for row in drawn]),
+        chart=scatter([_point(row, named) for row in drawn]),
         ranked_right=table["ranking"]["right"],
         pairs=table["ranking"]["pairs"],
         covered=table["coverage"],
     )
+
+
+def _point(row: SpeedRow, named: Container[str]) -> tuple[str, float, float, str]:
+    title = f"{row.name}: {_figure(row.estimate)} for {_figure(row.measured)}"
+    return title, row.measured, row.estimate, row.name if row.name in named else ""
 
 
 def _figure(value: float) -> str:
