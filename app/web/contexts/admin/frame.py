@@ -18,6 +18,11 @@ class Entry:
 
 NAVIGATION: tuple[Entry, ...] = (
     Entry("Dashboard", "/admin"),
+    Entry("Items", "/admin/items"),
+    Entry("Exchange rates", "/admin/rates"),
+    Entry("Revisions", "/admin/revisions"),
+    Entry("Audit", "/admin/audit", "admin"),
+    Entry("Users", "/admin/users", "admin"),
     Entry("Account", "/admin/account"),
 )
 """A new page gets a line here and its router a line in `app/web/routes/admin`."""
@@ -25,6 +30,16 @@ NAVIGATION: tuple[Entry, ...] = (
 NOTICES: Mapping[str, str] = {
     "signed-out": "You are signed out.",
     "password": "Your password is changed. Every other session of yours has ended.",
+    "item-added": "The item is in the catalogue. Give it a price next.",
+    "item-saved": "Saved as a new revision.",
+    "nothing-changed": "Nothing differs from what is recorded, so there is no new revision.",
+    "alias-added": "The item is found under that name from now on.",
+    "alias-removed": "That name stands for nothing any more.",
+    "price-added": "The price is recorded.",
+    "price-withdrawn": "The price counts no longer. It stays in the history.",
+    "rolled-back": "Rolled back. This is the new revision.",
+    "rate-added": "The rate is recorded.",
+    "user-changed": "Done.",
     "session-ended": "The session has ended.",
     "sessions-ended": "Every other session of yours has ended.",
     "factor-off": "Signing in needs the password alone again.",

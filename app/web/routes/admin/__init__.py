@@ -4,10 +4,17 @@ from fastapi import APIRouter, Depends
 
 from app.accounts.roles import Role
 from app.web.access import require
-from app.web.routes.admin import account, dashboard, sign_in, sign_out
+from app.web.routes.admin import account, audit, dashboard, items, prices, rates, revisions, rollback, sign_in, sign_out, users
 
 GUARDED: tuple[tuple[APIRouter, Role], ...] = (
     (dashboard.router, "editor"),
+    (items.router, "editor"),
+    (prices.router, "editor"),
+    (revisions.router, "editor"),
+    (rollback.router, "admin"),
+    (rates.router, "editor"),
+    (audit.router, "admin"),
+    (users.router, "admin"),
     (account.router, "editor"),
     (sign_out.router, "editor"),
 )
