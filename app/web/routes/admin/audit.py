@@ -25,7 +25,7 @@ EXPORTED = 50_000  # entries; a filter by day reaches the others
 COLUMNS = ("number", "at", "actor", "act", "subject", "detail", "network")
 _FIELDS = (
     AdminField(name="actor", label="Who"),
-    AdminField(name="act", label="Act begins with", hint="as in item. or sign-in"),
+    AdminField(name="act", label="Act begins with"),
     AdminField(name="subject", label="Subject contains"),
     AdminField(name="since", label="From", kind="date"),
     AdminField(name="until", label="To", kind="date"),
