@@ -37,7 +37,7 @@ def move_since(price: PriceFact, current: Sequence[Price], rates: ExchangeRates)
     if before is None or price.kind not in COUNTING:
         return None
     then = rates.convert(before.money, price.currency)
-    return Decimal(price.money.minor) / then.minor - 1 if then.minor else None
+    return price.money.amount / then.amount - 1 if then.amount else None
 
 
 def is_jump(move: Decimal | None) -> bool:
