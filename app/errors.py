@@ -41,6 +41,13 @@ class NotFound(RigwiseError):
     status = 404
 
 
+class Conflict(RigwiseError):
+    """Somebody else was quicker, or it was done already; nothing was changed."""
+
+    title = "Changed meanwhile"
+    status = 409
+
+
 class TooLarge(RigwiseError):
     """More was sent than is accepted."""
 

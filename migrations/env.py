@@ -5,6 +5,7 @@ from sqlalchemy import Connection
 
 import app.accounts.tables
 import app.backup.tables
+import app.catalogue.imports.tables
 import app.catalogue.tables
 import app.results.tables  # noqa: F401  (imported so that their tables are known)
 from app.database import Base, writing_engine

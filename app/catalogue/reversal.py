@@ -46,6 +46,9 @@ def _items(session: Session, revision: int, prices: set[PriceFact]) -> tuple[lis
     current = {item.id: item for item in items_at(session, current_revision(session))}
     named = _touched(session, revision)
     needed = _needed(session, [name for name in named if name not in before], current, prices)
+    given = {alias.name for alias in _aliases(session, revision)}
+    aliases = (alias for alias in aliases_at(session, current_revision(session)) if alias.name not in given)
+    needed.update((alias.item, f"'{alias.name}' is another name of it") for alias in aliases)
     reversed_, kept = [], []
     for name, later in named.items():
         if later:

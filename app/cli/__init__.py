@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any, TextIO
 
 import typer
 
+from app.cli.imports import export, import_, undo
 from app.cli.users import commands as user_commands
 from app.errors import InvalidInput, RigwiseError
 
@@ -21,6 +22,9 @@ app = typer.Typer(
     add_completion=False, pretty_exceptions_enable=False, help="Which machine a machine-learning job needs, and which one to buy."
 )  # fmt: skip
 app.add_typer(user_commands, name="user")
+app.command("import")(import_)
+app.command()(undo)
+app.command()(export)
 
 Document = Annotated[Path | None, typer.Argument(help="JSON file; standard input where none is given.")]
 Batch = Annotated[bool, typer.Option("--batch", help="JSON Lines in, JSON Lines out, in the same order.")]

@@ -7,8 +7,7 @@ from typing import Any
 
 from fastapi.responses import JSONResponse, Response
 
-FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r")
-"""A cell that begins like this is run by spreadsheets (OWASP, "CSV injection"); an apostrophe before it keeps it a text."""
+from app.catalogue.export import safe_cell
 
 
 def csv_download(rows: Sequence[Mapping[str, Any]], columns: Sequence[str], name: str) -> Response:
@@ -34,4 +33,4 @@ def _cell(value: Any) -> str:
     if value is None:
         return ""
     text = str(value).lower() if isinstance(value, bool) else str(value)
-    return f"'{text}" if isinstance(value, str) and text.startswith(FORMULA_STARTS) else text
+    return safe_cell(text) if isinstance(value, str) else text

@@ -21,6 +21,7 @@ from app.accounts.visitor import Visitor
 from app.backup.tables import Backup
 from app.catalogue.chain import check
 from app.catalogue.facts import AliasFact, Changes, Confidence, PriceKind, RevisionKind, Status
+from app.catalogue.imports.tables import ImportBatch, ImportRow, ImportSource, State
 from app.catalogue.revisions import record
 from app.catalogue.seed import catalogue_from_seed, seed
 from app.catalogue.snapshot import CatalogueCache
@@ -39,6 +40,7 @@ LITERALS = {
     ("item_version", "status"): Status,
     ("item_version", "confidence"): Confidence,
     ("user_account", "role"): Role,
+    ("import_batch", "state"): State,
     ("price", "kind"): PriceKind,
     ("price", "condition"): Condition,
 }
@@ -68,6 +70,13 @@ def filled(url: str) -> dict[str, int]:
         begin_attempt(session, "ada", "unknown", now())
     save_result(database, {"a": 1}, {"b": 2}, revision=1, estimator_version="1", now=now())
     with database.write() as session:
+        batch = ImportBatch(
+            state="applied", created_at=now(), touched_at=now(), actor="ada", file_name="list.csv", sha256="0" * 64, size=1, profile={}
+        )
+        session.add(batch)
+        session.flush()
+        session.add(ImportRow(batch_id=batch.id, number=1, line=2, verdict="new", label="", item="", was="", would_be="", reason=""))
+        session.add(ImportSource(name="a shop", profile={}, updated_at=now()))
         session.add(Backup(made_at=now(), file="night.backup", size=1, sha256="0" * 64, revision=1))
     with database.read() as session:
         rows = {name: session.scalar(text(f"SELECT count(*) FROM {name}")) for name in Base.metadata.tables}
