@@ -129,7 +129,7 @@ def listed_samples(data: DataSet) -> int:
     """Samples that a data set lists one by one: those that are files of their own, such as images; records of a text corpus are not."""
     samples = data.samples or 0
     size = data.bytes_per_sample or (data.bytes / samples if samples else 0)
-    return samples if data.loading == "stream" and size >= SMALLEST_FILE_BYTES else 0
+    return samples if data.loading == "stream" and data.files == "separate" and size >= SMALLEST_FILE_BYTES else 0
 
 
 def pinned_bytes(count: int) -> int:

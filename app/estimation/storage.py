@@ -7,6 +7,7 @@ from app.estimation.estimate import Storage
 from app.estimation.ledger import Ledger, Term
 from app.units import GB, format_decimal
 from app.workloads.data import DataSet
+from app.workloads.datasets import data_set_named
 
 OS_BYTES = 45 * GB  # a Linux desktop after updates: 30 to 60 GB
 CUDA_ENVIRONMENT_BYTES = 12 * GB  # PyTorch with CUDA measured at 5.5 GB, with a data-science stack and caches about twice that
@@ -70,15 +71,23 @@ def _hot(job: StorageJob) -> list[Term]:
         _term("prepared_copy", "Prepared copy of the data", job.prepared_copy_bytes, "decoded or tokenized", "workload"),
         _term("checkpoints", "Checkpoints", kept * job.checkpoint_bytes, checkpoints, "the trainer's own states"),
         _term("logs", "Logs and samples", int(LOG_SHARE * kept * job.checkpoint_bytes), f"{LOG_SHARE} x checkpoints", "rule"),
-        _term("data", "Data set", data, "as stored", "workload"),
+        _term("data", "Data set", data, *_told(job.data)),
     ]
+
+
+def _told(data: DataSet) -> tuple[str, str]:
+    """How the size of the data comes about, and where it is known from."""
+    if data.preset is None:
+        return "as stored", "workload"
+    known = data_set_named(data.preset)
+    return f"{known.name} as stored", known.source
 
 
 def _cold(job: StorageJob) -> list[Term]:
     """What lies on the hard disk: the archive, and the data set where the person keeps it there."""
     data = _data_bytes(job) if job.data.location == "hdd" else 0
     return [
-        _term("hdd_data", "Data set on hard disk", data, "as stored", "workload"),
+        _term("hdd_data", "Data set on hard disk", data, *_told(job.data)),
         _term("hdd_archive", "Archive", job.data.archive_bytes, "cold data", "workload"),
     ]
 

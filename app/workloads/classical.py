@@ -2,9 +2,10 @@
 
 from typing import Annotated, Any, Literal
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from app.workloads.data import Checkpoints, DataSet
+from app.workloads.datasets import known_datasets
 from app.workloads.fields import Count, Document
 
 Library = Literal["scikit-learn", "xgboost", "lightgbm", "catboost", "pandas", "polars", "statsmodels", "pytorch", "keras"]
@@ -48,3 +49,14 @@ class ClassicalWorkload(Document):
     steps: Annotated[tuple[str, ...], Field(max_length=20)] = ()
     data: DataSet = DataSet()
     checkpoints: Checkpoints = Checkpoints(keep=1, every_steps=None)
+
+    @model_validator(mode="before")
+    @classmethod
+    def _size_from_library(cls, given: Any) -> Any:
+        """Rows and columns of a table of the library, where they are not given."""
+        data = given.get("data") if isinstance(given, dict) else None
+        preset = data.get("preset") if isinstance(data, dict) else None
+        known = known_datasets().get(preset.casefold()) if isinstance(preset, str) else None
+        if known is None or known.kind != "table":
+            return given
+        return {"rows": known.samples, "columns": known.columns, "source_format": "csv", **given}

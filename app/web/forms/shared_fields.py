@@ -2,14 +2,17 @@
 
 from app.web.forms.codecs import BUDGET, BYTES, COUNT, GIGABYTES, NAMES, NUMBER, NUMERIC_CHOICE, SPREAD, TEXT, YES_NO
 from app.web.forms.field import Choice, choices, chosen, ticked, typed
+from app.workloads.datasets import known_datasets
 
 NO_OR_YES = choices(no="No", yes="Yes")
 YES_OR_NO = choices(yes="Yes", no="No")
 CURRENCIES = tuple(Choice(code, code) for code in ("USD", "EUR", "GBP", "CHF", "JPY", "CAD", "AUD", "INR", "PLN", "SEK"))
 ZERO_STAGES = tuple(Choice(str(stage), label) for stage, label in enumerate(("None", "1", "2", "3 (FSDP)")))
 
+_DATASETS = (Choice("", "Your own"), *(Choice(known.id, known.name) for known in known_datasets().values()))
 DATA = (
-    typed("data", "Dataset on disk", "workload.data.size_gb", GIGABYTES, hint="e.g. 120 GB"),
+    chosen("dataset", "Known dataset", "workload.data.preset", _DATASETS),
+    typed("data", "Dataset on disk", "workload.data.size_gb", GIGABYTES, hint="e.g. 120 GB; a known dataset brings its own"),
     typed("archive", "Archive", "workload.data.archive_gb", GIGABYTES, hint="kept, rarely read"),
 )
 
