@@ -74,12 +74,13 @@ def capacity(
     file: Document = None,
     batch: Batch = False,
     gpus: Annotated[int, typer.Option(min=1, max=65_536, help="How many of that GPU.")] = 1,
+    ram_gb: Annotated[float | None, typer.Option(min=1, max=10**6, help="RAM beside them, for layers that do not fit.")] = None,
 ) -> None:
-    """Say how large one workload may be on these cards: context, users, batch, weight format."""
+    """Say how large one workload may be on these cards: context, users, batch, weight format; and what becomes of one too large."""
     from app.estimation.service import capacity_on
 
     card = _gpu(gpu)
-    _answer(file, batch, lambda document: capacity_on(document, card, gpus))
+    _answer(file, batch, lambda document: capacity_on(document, card, gpus, ram_gb))
 
 
 @app.command()

@@ -13,6 +13,7 @@ from app.estimation.job import Job
 from app.estimation.pipeline_offload import PARTS
 from app.estimation.reservation import Reservation, reservation_on
 from app.estimation.training_job import TrainingJob
+from app.estimation.verdict import Verdict, verdict_on
 from app.hardware import Gpu
 from app.placement import Placement
 from app.workloads import ClassicalWorkload, InferenceWorkload, TrainingWorkload, Workload
@@ -29,10 +30,11 @@ _GGUF = tuple(
 _SERVED = tuple({"weight_format": name} for name in ("bf16", "fp8", "awq_int4"))
 _PLAIN = tuple({"weight_format": name} for name in ("bf16", "int8", "nf4"))
 _EXL2 = tuple({"weight_format": "exl2", "bits_per_weight": bits} for bits in (8.0, 6.0, 5.0, 4.0, 3.0, 2.5))
+_MLX = tuple({"weight_format": "mlx", "bits_per_weight": bits} for bits in (8.0, 6.0, 5.0, 4.0, 3.0, 2.0))
 # Weight formats that a runtime loads, the most precise first.
 LADDERS: Mapping[str, tuple[Fields, ...]] = {
     "llama.cpp": _GGUF, "ollama": _GGUF, "whisper.cpp": _GGUF, "vllm": _SERVED, "sglang": _SERVED, "tensorrt-llm": _SERVED,
-    "exllamav2": _EXL2, "transformers": _PLAIN, "diffusers": _PLAIN,
+    "exllamav2": _EXL2, "mlx": _MLX, "transformers": _PLAIN, "diffusers": _PLAIN,
 }  # fmt: skip
 
 
@@ -51,6 +53,7 @@ class Capacity:
     largest: Mapping[str, int] = field(default_factory=dict)
     weight_format: Fields | None = None
     reservation: Reservation | None = None
+    verdict: Verdict | None = None  # of a model that generates text
     reason: str = ""
 
     def to_json(self) -> dict[str, Any]:
@@ -61,11 +64,13 @@ class Capacity:
             **{name: self.largest.get(name) for name in LARGEST},
             "weight_format": chosen.get("weight_format"), "bits_per_weight": chosen.get("bits_per_weight"),
             "reservation": self.reservation.to_json() if self.reservation else None,
+            "verdict": self.verdict.to_json() if self.verdict else None,
         }  # fmt: skip
 
 
-def capacity(workload: Workload, gpu: Gpu, gpus: int) -> Capacity:
-    """What fits on this many of the card. Weights and cache all lie on the cards: offload to RAM is left out of the question.
+def capacity(workload: Workload, gpu: Gpu, gpus: int, ram_bytes: int | None = None) -> Capacity:
+    """What fits on this many of the card. Weights and cache all lie on the cards: offload is left out of the question, but for the
+    verdict, which says what becomes of a model that is too large, with so much RAM beside it (None: as much as it takes).
 
     Raises InvalidInput naming the field of the workload that is wrong, also where it does not run on a GPU at all.
     """
@@ -83,6 +88,7 @@ def capacity(workload: Workload, gpu: Gpu, gpus: int) -> Capacity:
         largest={name: largest(_need(job, name, gpu, gpus), gpu.visible_bytes, LARGEST[name]) for name in sizes_of(job)},
         weight_format=_finest_format(asked, gpu, gpus) if isinstance(asked, InferenceWorkload) else None,
         reservation=reservation_on(job.prepared, placed.sharding, gpu) if isinstance(job, InferenceJob) else None,
+        verdict=verdict_on(job.workload, gpu, gpus, ram_bytes) if isinstance(job, InferenceJob) and job.prepared.language else None,
     )  # fmt: skip
 
 

@@ -105,7 +105,7 @@ class InferenceJob(NetworkJob[InferenceWorkload]):
         runtime, heads = self.prepared.runtime, self.prepared.network.widths()[2]
         return inference_strategies(self.workload.parallelism, quantity, runtime.splits_by, heads)
 
-    def _fitted(self, gpu: Gpu, spread: Sharding) -> Spill:
+    def spill(self, gpu: Gpu, spread: Sharding) -> Spill:
         """The layers that were asked to be on the GPU; on "auto" as many as fit, where not all do."""
         everything, layers = self._needs.of(spread, gpu), max(1, self.prepared.network.layer_count())
         if self._may_spill(gpu) and everything.required > gpu.visible_bytes:
@@ -117,7 +117,7 @@ class InferenceJob(NetworkJob[InferenceWorkload]):
         return asked and self.prepared.language is not None and not gpu.unified_memory
 
     def _placement(self, gpu: Gpu, spread: Sharding) -> Placement:
-        spill = self._fitted(gpu, spread)
+        spill = self.spill(gpu, spread)
         fits = spill.need.required <= gpu.visible_bytes
         return Placement(
             sharding=spread,
@@ -125,20 +125,21 @@ class InferenceJob(NetworkJob[InferenceWorkload]):
             gpu_bytes_high=spill.need.high,
             host_bytes=self._host_bytes(spread.gpus if spread.tensor > 1 else 1, spill.share),
             read_bytes_per_second=0,
-            speed=self._speed(gpu, spread, spill.share) if fits else Speed(),
+            speed=self.speed_of(gpu, spread, spill.share) if fits else Speed(),
             findings=self._spilling(gpu, spread, spill) if fits and spill.share < 1 else (),
             ram_traffic=self._ram_traffic(gpu, spread, spill.share) if fits else None,
         )
 
     def _spilling(self, gpu: Gpu, spread: Sharding, spill: Spill) -> tuple[Finding, ...]:
-        here, whole = (self._speed(gpu, spread, share) for share in (spill.share, 1.0))
+        here, whole = (self.speed_of(gpu, spread, share) for share in (spill.share, 1.0))
         return (spill_finding(spill.on_gpu, spill.layers, here, whole, self._pass(1.0).host_bandwidth_gb_s),)
 
     def speed(self, gpu: Gpu, spread: Sharding) -> Speed:
         """Decoding, prompt and batch rates there."""
-        return self._speed(gpu, spread, self._fitted(gpu, spread).share)
+        return self.speed_of(gpu, spread, self.spill(gpu, spread).share)
 
-    def _speed(self, gpu: Gpu, spread: Sharding, share: float) -> Speed:
+    def speed_of(self, gpu: Gpu, spread: Sharding, share: float) -> Speed:
+        """The same with this share of the layers on the GPUs."""
         return Speed() if self.prepared.stands_in_for_images else inference_speed(self._pass(share), gpu, spread.gpus, spread)
 
     def _ram_traffic(self, gpu: Gpu, spread: Sharding, share: float) -> RamTraffic | None:

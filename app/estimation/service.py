@@ -10,6 +10,7 @@ from app.estimation.job import Job
 from app.estimation.training_job import TrainingJob
 from app.hardware import Gpu
 from app.placement import Placement, Speed
+from app.units import GIB
 from app.workloads import ClassicalWorkload, InferenceWorkload, TrainingWorkload, Workload, parse_workload
 
 
@@ -45,9 +46,9 @@ def speed_on(document: object, gpu: Gpu, quantity: int) -> dict[str, Any]:
     return {**job.estimate.to_json(), "speed": speed_json(speed)}
 
 
-def capacity_on(document: object, gpu: Gpu, quantity: int) -> dict[str, Any]:
-    """How large the workload may be on this many of one GPU, as JSON. Raises InvalidInput naming what is wrong."""
-    return capacity(parse_workload(document), gpu, quantity).to_json()
+def capacity_on(document: object, gpu: Gpu, quantity: int, ram_gb: float | None = None) -> dict[str, Any]:
+    """How large the workload may be on this many of one GPU, beside so much RAM, as JSON. Raises InvalidInput naming what is wrong."""
+    return capacity(parse_workload(document), gpu, quantity, round(ram_gb * GIB) if ram_gb else None).to_json()
 
 
 def speed_json(speed: Speed) -> dict[str, Any]:

@@ -34,6 +34,7 @@ class CapacityRequest(Document):
     workload: Workload
     gpu: Annotated[str, Field(min_length=1, max_length=120)]
     gpus: Annotated[int, Field(ge=1, le=1024)] = 1
+    ram_gb: Annotated[float, Field(gt=0, le=10**6)] | None = None  # of the machine, for layers that do not fit; None: as much as it takes
 
 
 _WORKLOAD: TypeAdapter[Workload] = TypeAdapter(Workload)

@@ -140,3 +140,34 @@ def test_sizes_that_the_network_does_not_take_do_not_fit() -> None:
 def test_serving_runtimes_say_what_they_reserve(runtime: str, share: str) -> None:
     findings = prepare(parse_workload({**RUN, "runtime": runtime, "weight_format": "bf16"})).estimate.findings
     assert [share in finding.message for finding in findings if finding.code == "reservation"] == [True]
+
+
+LARGE = {"kind": "inference", "model": {"preset": "meta-llama/Llama-3.1-70B"}, "runtime": "llama.cpp", "weight_format": "q4_k_m"}
+
+
+def test_a_model_fits_or_spills_or_cannot_run_there() -> None:
+    verdicts = [room_for(LARGE, gpu(gib)).verdict for gib in (80, 24, 0.2)]
+    assert [verdict.outcome for verdict in verdicts if verdict] == ["fits", "spills", "impossible"]
+    unable = room_for({**LARGE, "runtime": "vllm", "weight_format": "awq_int4"}, gpu(24)).verdict
+    assert unable is not None
+    assert unable.outcome == "impossible"
+
+
+def test_spilling_onto_disk_is_slower_than_into_ram() -> None:
+    document = parse_workload(LARGE)
+    in_ram, on_disk = (capacity(document, gpu(24), 1, gib * GIB).verdict for gib in (64, 16))
+    assert in_ram is not None
+    assert on_disk is not None
+    assert in_ram.disk_bytes == 0 < on_disk.disk_bytes
+    assert (in_ram.gpu_layers, in_ram.layers) == (on_disk.gpu_layers, 80)
+    assert 0 < (on_disk.tokens_per_second or 0) < (in_ram.tokens_per_second or 0)
+    assert (on_disk.times_slower or 0) > (in_ram.times_slower or 0) > 1
+
+
+def test_of_a_mixture_on_disk_only_the_experts_in_use_are_read() -> None:
+    dense = parse_workload({**LARGE, "model": {"parameters": 46_700_000_000, "family": "decoder"}})
+    mixture = parse_workload({**LARGE, "model": {"preset": "mistralai/Mixtral-8x7B-v0.1"}})
+    slow, fast = (capacity(document, gpu(8), 1, 8 * GIB).verdict for document in (dense, mixture))
+    assert slow is not None
+    assert fast is not None
+    assert (fast.tokens_per_second or 0) > 2 * (slow.tokens_per_second or 0)

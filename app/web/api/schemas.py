@@ -140,6 +140,18 @@ class ReservationAnswer(Answer):
     concurrent_sequences: int
 
 
+class VerdictAnswer(Answer):
+    """Whether the model fits the cards, spills over into RAM or onto disk, or cannot run there."""
+
+    outcome: Literal["fits", "spills", "impossible"]
+    gpu_layers: int
+    layers: int
+    host_bytes: int
+    disk_bytes: int
+    tokens_per_second: float | None
+    times_slower: float | None
+
+
 class CapacityAnswer(Answer):
     """The largest value of each size that fits, all else as asked; 0 where not even one does, null where a size says nothing here."""
 
@@ -155,6 +167,7 @@ class CapacityAnswer(Answer):
     weight_format: str | None
     bits_per_weight: float | None
     reservation: ReservationAnswer | None
+    verdict: VerdictAnswer | None
 
 
 class PartAnswer(Answer):

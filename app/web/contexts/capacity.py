@@ -30,6 +30,9 @@ def _rows(found: Document) -> Iterator[tuple[str, str]]:
     if found["weight_format"]:
         bits = f", {found['bits_per_weight']:g} bits" if found["bits_per_weight"] else ""
         yield "Finest weights", f"{found['weight_format'].upper()}{bits}"
+    if (verdict := found.get("verdict")) and verdict["outcome"] == "spills":
+        slower = f", {verdict['times_slower']:.2g} times slower" if verdict["times_slower"] else ""
+        yield "Layers on the cards", f"{verdict['gpu_layers']} of {verdict['layers']}{slower}"
     if reserved := found["reservation"]:
         share = f"{reserved['share']:.0%}".replace("%", " %")
         users = reserved["concurrent_sequences"]

@@ -12,6 +12,7 @@ from app.errors import InvalidInput
 from app.estimation.capacity import capacity as capacity_of
 from app.estimation.service import estimate_document
 from app.results.permalinks import load_result
+from app.units import GIB
 from app.web.api.catalogue_query import CatalogueQuery, KindName
 from app.web.api.description import problems, takes
 from app.web.api.schemas import (
@@ -66,7 +67,7 @@ def capacity(document: JsonDocument, site: SiteOf) -> JSONResponse:
     if gpu is None:
         raise InvalidInput(f"there is no GPU '{asked.gpu[:60]}' in the catalogue; ids are listed at /api/v1/catalogue/gpus", "gpu")
     try:
-        return JSONResponse(capacity_of(asked.workload, gpu, asked.gpus).to_json())
+        return JSONResponse(capacity_of(asked.workload, gpu, asked.gpus, round(asked.ram_gb * GIB) if asked.ram_gb else None).to_json())
     except InvalidInput as wrong:
         raise wrong.under("workload") from None
 
