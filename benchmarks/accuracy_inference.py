@@ -98,11 +98,37 @@ def _nyxkrage(job: InferenceJob) -> float:
     return _weights(job) + job.prepared.cache.bytes + (job.workload.context_length / 1024 * 2 + 0.75) * heads * MIB
 
 
+def _gpu_poor(job: InferenceJob) -> float:
+    """gpu_poor (mathutils and defaults of its page): parameters by its own formula, a cache without grouped queries, twice for
+    transformers, 6 % on top of bitsandbytes' weights, 650 MiB."""
+    workload, (hidden, feed_forward, _) = job.workload, job.prepared.network.widths()
+    layers, vocabulary = job.prepared.network.layer_count(), job.prepared.network.vocabulary or 0
+    parameters = 2 * vocabulary * hidden + layers * (4 * hidden * hidden + 3 * hidden * feed_forward)
+    bits = NOMINAL_BITS[workload.weight_format]
+    weights = parameters * bits / 8 * (1.06 if workload.weight_format in ("int8", "nf4") else 1.0)
+    doubled = 2 if workload.runtime == "transformers" else 1
+    cache = doubled * 2 * 2 * workload.context_length * hidden * layers * workload.concurrent_sequences
+    return weights + cache + 650 * MIB
+
+
+LLMFIT_BYTES = {"fp32": 4.0, "bf16": 2.0, "fp16": 2.0, "int8": 1.05, "nf4": 0.58, "gptq_int4": 0.5, "awq_int4": 0.5}
+
+
+def _llmfit(job: InferenceJob) -> float:
+    """llmfit: bytes a parameter by format, 2 x layers x key heads x head size x context x 2 B, half a gigabyte."""
+    workload, language = job.workload, job.prepared.language
+    layers = language.cache_layers() if language else ()
+    cache = 2 * sum(layer.elements_per_position for layer in layers) * workload.context_length
+    return job.prepared.parameters.total * LLMFIT_BYTES[workload.weight_format] + cache + 0.5e9
+
+
 RULES: Mapping[str, Callable[[InferenceJob], float]] = {
     "weights alone (accelerate estimate-memory)": _weights_alone,
     "1.2 x weights": _weights_and_a_fifth,
     "1.2 x (weights + cache)": _weights_and_cache_and_a_fifth,
     "weights + cache + (2 x context / 1024 + 0.75) MiB x heads (NyxKrage)": _nyxkrage,
+    "own parameter count + cache without grouped queries + 650 MiB (gpu_poor)": _gpu_poor,
+    "bytes by format + cache + 0.5 GB (llmfit)": _llmfit,
 }
 
 # -- tables -----------------------------------------------------------------------------------------------------------------------

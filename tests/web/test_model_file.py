@@ -3,12 +3,15 @@
 import json
 import re
 from html import unescape
+from typing import Any
 
+import numpy as np
 import pytest
+from onnx import helper
 from starlette.testclient import TestClient
 
 from app.web.middleware.body_limit import UPLOAD_LIMIT_BYTES
-from tests.architectures.readers.files import decoder_checkpoint, gguf_file, header_of
+from tests.architectures.readers.files import decoder_checkpoint, gguf_file, header_of, onnx_file, safetensors_file, weight
 
 SIZES = {"hidden_size": 512, "num_hidden_layers": 4, "num_attention_heads": 8, "intermediate_size": 1376, "vocab_size": 32000}
 CONFIG = json.dumps({"model_type": "llama", **SIZES}).encode()
@@ -21,6 +24,27 @@ KERAS = json.dumps({
 }).encode()  # fmt: skip
 INDEX = json.dumps({"metadata": {"total_size": 16_060_522_496}, "weight_map": {"model.embed_tokens.weight": "a.safetensors"}}).encode()
 RUN = {"task": "run"}
+
+
+def small_onnx() -> bytes:
+    """A convolution and a classifier, exported."""
+    nodes = [
+        helper.make_node("Conv", ["x", "w"], ["c"], kernel_shape=[3, 3], pads=[1, 1, 1, 1]),
+        helper.make_node("Flatten", ["c"], ["f"]),
+        helper.make_node("Gemm", ["f", "d", "b"], ["y"]),
+    ]
+    return onnx_file(nodes, [weight("w", 2, 1, 3, 3), weight("d", 32, 4), weight("b", 4)], ["N", 1, 4, 4])
+
+
+def gptq_checkpoint() -> bytes:
+    """A decoder whose matrices are packed as AutoGPTQ writes them."""
+    tensors: dict[str, Any] = {"model.embed_tokens.weight": ((1000, 256), np.float16), "lm_head.weight": ((1000, 256), np.float16)}
+    for layer in range(2):
+        for name in ("self_attn.q_proj", "self_attn.k_proj", "self_attn.v_proj", "self_attn.o_proj"):
+            path = f"model.layers.{layer}.{name}"
+            tensors |= {f"{path}.qweight": ((32, 256), np.int32), f"{path}.g_idx": ((256,), np.int32)}
+            tensors |= {f"{path}.scales": ((2, 256), np.float16), f"{path}.qzeros": ((2, 32), np.int32)}
+    return safetensors_file(tensors)
 
 
 def sent(client: TestClient, name: str, content: bytes, fields: dict[str, str] | None = None) -> tuple[int, str]:
@@ -36,7 +60,10 @@ def sent(client: TestClient, name: str, content: bytes, fields: dict[str, str] |
         ("model.safetensors.index.json", INDEX, '"weights"'),
         ("config.json", CONFIG, "32000"),
         ("model.json", KERAS, '"graph"'),
+        ("model.onnx", small_onnx(), '"graph"'),
+        ("model.safetensors", header_of(gptq_checkpoint()), "gptq_int4"),
     ],
+    ids=["gguf", "safetensors", "index", "config", "keras", "onnx", "packed safetensors"],
 )
 def test_a_file_becomes_the_model_of_the_form(client: TestClient, name: str, content: bytes, kept: str) -> None:
     status, page = sent(client, name, content)
