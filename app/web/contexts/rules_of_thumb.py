@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any, Literal
 
+from app.estimation.host_memory import comfort_rules
 from app.estimation.service import estimate
 from app.hardware import Catalogue, Drive
 from app.money import SYMBOLS
@@ -21,6 +22,7 @@ ADAM_BYTES = 16  # weights, gradients and two moments in FP32
 FOREST_LIMIT_GB, BASELINE_GB = 4, 16
 SSD_POUNDS_PER_GB, HDD_POUNDS_PER_GB = Decimal("0.08"), Decimal("0.02")
 LARGE_DISK_BYTES = 16_000 * GB  # where a hard disk's gigabyte is cheapest
+CARDS, CARD_GIB = 4, 24  # of the machine that the guides fill with cards
 LLAMA = {"preset": "meta-llama/Llama-3.1-8B"}
 TABLE_CASES = (("scikit-learn", "RandomForestClassifier"), ("xgboost", "XGBClassifier"))
 
@@ -113,6 +115,19 @@ def comfort_rule() -> RuleOfThumb:
     )
 
 
+def double_rule() -> RuleOfThumb:
+    """System RAM beside the memory of all GPUs, where nothing is kept in RAM and where the optimizer is."""
+    images, offloaded = (estimate(parse_workload(job)).host_memory.required_bytes for job in (_images_on_four(), _offloaded_on_four()))
+    rule = comfort_rules((CARD_GIB * GIB,) * CARDS, images)[-1]
+    return RuleOfThumb(
+        claim="System RAM should be twice the memory of all GPUs.",
+        verdict="wrong",
+        found=f"For four cards of {CARD_GIB} GB that makes {rule.gib:.0f} GB. ResNet-50 on ImageNet needs {format_binary(images)} there, "
+        f"ZeRO-Offload of a 13B model {format_binary(offloaded)}.",
+        because="RAM holds what is read, decoded and offloaded, not a copy of the GPUs: too much for most jobs, too little for offload.",
+    )
+
+
 def data_rule() -> RuleOfThumb:
     """RAM of tabular jobs beside their data."""
     rows, columns = 1_000_000, 80
@@ -168,7 +183,7 @@ def price_rule(catalogue: Catalogue) -> RuleOfThumb:
 
 
 RULES: tuple[Callable[[], RuleOfThumb], ...] = (
-    batch_rule, half_rule, adam_rule, weights_rule, pool_rule, comfort_rule, data_rule, forest_rule, baseline_rule,
+    batch_rule, half_rule, adam_rule, weights_rule, pool_rule, comfort_rule, double_rule, data_rule, forest_rule, baseline_rule,
 )  # fmt: skip
 
 
@@ -203,6 +218,21 @@ def _times_the_weights(context: int) -> float:
     memory = estimate(parse_workload(_chat(context))).to_json()["gpu_memory"]
     weights = next(term["bytes"] for term in memory["terms"] if term["key"] == "weights")
     return float(memory["required_bytes"] / weights)
+
+
+def _images_on_four() -> dict[str, Any]:
+    return {**_resnet(64, "amp_fp16"), "data": {"preset": "imagenet-1k"}, "parallelism": {"gpus": CARDS, "data": CARDS}}
+
+
+def _offloaded_on_four() -> dict[str, Any]:
+    return {
+        "kind": "training",
+        "model": {"preset": "meta-llama/Llama-2-13b-hf"},
+        "precision": "amp_bf16",
+        "micro_batch_size": 1,
+        "sequence_length": 1024,
+        "parallelism": {"gpus": CARDS, "data": CARDS, "zero_stage": 2, "offload": "optimizer"},
+    }
 
 
 def _fine_tuned(gpus: int) -> int:
