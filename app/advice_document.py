@@ -8,8 +8,10 @@ from typing import Any
 from app.estimation.service import speed_json
 from app.hardware import CloudOffer, Drive, Gpu, Part, Platform, RamKit
 from app.money import Money
-from app.recommendation.advice import Lever
+from app.placement import Unplaceable
+from app.recommendation.advice import Lever, Recommendation
 from app.recommendation.cloud import Rental
+from app.recommendation.joint import JointDemand
 from app.recommendation.machine import Machine, PriceLine
 from app.recommendation.run import Run, rent_of, run_of
 
@@ -30,6 +32,50 @@ def part_json(part: Part) -> dict[str, Any]:
     """A part with the facts that matter for its kind."""
     facts = {name: getattr(part, name) for name in PART_FACTS[type(part)]}
     return {"id": part.id, "name": part.name, "vendor": part.vendor, **facts}
+
+
+class Telling:
+    """Writes an answer of one day; a machine of the frontier is often a pick and a step of the ladder too, and is written once."""
+
+    def __init__(self, today: date, price_of_mwh: Money | None) -> None:
+        self._today, self._price_of_mwh = today, price_of_mwh
+        self._written: dict[int, dict[str, Any]] = {}
+
+    def machine(self, machine: Machine) -> dict[str, Any]:
+        """The machine with its bill."""
+        if id(machine) not in self._written:
+            self._written[id(machine)] = machine_json(machine, self._today, self._price_of_mwh)
+        return self._written[id(machine)]
+
+    def rest(self, found: Recommendation, rented: Sequence[Rental]) -> dict[str, Any]:
+        """Everything of a recommendation but its picks."""
+        return {
+            "frontier": [self.machine(machine) for machine in found.frontier],
+            "near_misses": [{"machine": self.machine(miss.machine), "reason": miss.reason} for miss in found.near_misses],
+            "ladder": [
+                {"budget": step.budget.to_json(), "machine": step.machine.id, "build": self.machine(step.machine)}
+                for step in found.ladder
+            ],
+            "cloud": [rental_json(rental, self._today) for rental in rented],
+            "feasible": found.feasible,
+            "considered": found.considered,
+            "findings": [finding.to_json() for finding in found.findings],
+        }  # fmt: skip
+
+
+def seats_json(demand: JointDemand, machine: Machine) -> list[dict[str, Any]]:
+    """Where each of several jobs runs on a machine, how much of each GPU it takes there, and how fast it is."""
+    seated = demand.seated(machine.gpu, machine.placement.sharding.gpus if machine.gpu else 0)
+    if isinstance(seated, Unplaceable):
+        return []
+    return [
+        {
+            "gpus": placed.sharding.gpus if placed.gpu_bytes else 0, "shares_gpus": seated.way.shared and bool(placed.gpu_bytes),
+            "gpu_bytes": placed.gpu_bytes, "host_bytes": placed.host_bytes, "parallelism": asdict(placed.sharding),
+            "speed": speed_json(placed.speed),
+        }
+        for placed in seated.placements
+    ]  # fmt: skip
 
 
 def machine_json(machine: Machine, today: date, price_of_mwh: Money | None = None) -> dict[str, Any]:

@@ -8,7 +8,7 @@ from threading import RLock
 from typing import Any
 
 from app.adjustments import changed, changes_for, recipes_for
-from app.advice_document import lever_json, machine_json, rental_json
+from app.advice_document import Telling, lever_json, seats_json
 from app.errors import InvalidInput
 from app.estimation.capacity import Capacity, capacity
 from app.estimation.disk_use import DiskUse, Workplace, disk_use
@@ -16,6 +16,7 @@ from app.estimation.estimate import Estimate, Storage
 from app.estimation.job import Job
 from app.estimation.service import prepare
 from app.hardware import Catalogue, Gpu, Part
+from app.joint_jobs import joint_demand
 from app.money import Money
 from app.placement import Finding, Placement, Unplaceable
 from app.recommendation.advice import Change, Lever, Recommendation
@@ -25,7 +26,7 @@ from app.recommendation.machine import Machine
 from app.recommendation.recommend import recommend
 from app.recommendation.storage import read_bytes_s
 from app.recommendation.why_not import why_not
-from app.workloads import AdviceRequest, InferenceWorkload, Workload
+from app.workloads import AdviceRequest, InferenceWorkload, JointRequest, Workload, is_joint, parse_joint_request, parse_request
 from app.workloads.limits import Limits
 
 Estimator = Callable[[Workload], Job]
@@ -54,34 +55,18 @@ class FirstView:
 
     def to_json(self) -> dict[str, Any]:
         """All of the advice but its levers; `feasible`, `cloud`, machine ids and the ladder's `build` come on top of the contract."""
-        found, today = self.recommendation, self.today
-        written: dict[int, dict[str, Any]] = {}  # a machine of the frontier is often a pick and a step of the ladder too
-
-        def told(machine: Machine) -> dict[str, Any]:
-            if id(machine) not in written:
-                written[id(machine)] = machine_json(machine, today, self.price_of_mwh)
-            return written[id(machine)]
-
+        told = Telling(self.today, self.price_of_mwh)
         return {
             "estimate": self.estimate.to_json(),
             "catalogue_revision": self.catalogue_revision,
             "picks": [
                 {
-                    "role": pick.role, **self._at_work(pick.machine, told(pick.machine)), "capacity": self._capacity_of(pick.machine),
-                    "price_proof": pick.price_proof.to_json(),
+                    "role": pick.role, **self._at_work(pick.machine, told.machine(pick.machine)),
+                    "capacity": self._capacity_of(pick.machine), "price_proof": pick.price_proof.to_json(),
                 }
-                for pick in found.picks
+                for pick in self.recommendation.picks
             ],
-            "frontier": [told(machine) for machine in found.frontier],
-            "near_misses": [{"machine": told(miss.machine), "reason": miss.reason} for miss in found.near_misses],
-            "ladder": [
-                {"budget": step.budget.to_json(), "machine": step.machine.id, "build": told(step.machine)}
-                for step in found.ladder
-            ],
-            "cloud": [rental_json(rental, today) for rental in self.rentals],
-            "feasible": found.feasible,
-            "considered": found.considered,
-            "findings": [finding.to_json() for finding in found.findings],
+            **told.rest(self.recommendation, self.rentals),
         }  # fmt: skip
 
     def _at_work(self, machine: Machine, told: dict[str, Any]) -> dict[str, Any]:
@@ -145,6 +130,13 @@ def advise(request: AdviceRequest, catalogue: Catalogue, *, today: date, estimat
     return Advice(first_view=view, levers=levers_of(view, request, catalogue, estimator=estimator))
 
 
+def advise_document(document: object, catalogue: Catalogue, *, today: date) -> dict[str, Any]:
+    """The advice for a decoded request document, of one job or of several, as JSON. Raises InvalidInput naming every wrong field."""
+    if is_joint(document):
+        return advise_together(parse_joint_request(document), catalogue, today=today)
+    return advise(parse_request(document), catalogue, today=today).to_json()
+
+
 def first_view(request: AdviceRequest, catalogue: Catalogue, *, today: date, estimator: Estimator = prepare) -> FirstView:
     """Estimates the workload and searches the catalogue: a few milliseconds, where the levers take tens.
 
@@ -160,6 +152,35 @@ def first_view(request: AdviceRequest, catalogue: Catalogue, *, today: date, est
     )  # fmt: skip
 
 
+def advise_together(request: JointRequest, catalogue: Catalogue, *, today: date, estimator: Estimator = prepare) -> dict[str, Any]:
+    """One machine for several jobs, as JSON: the advice of one job with an estimate for each, and with each pick where each job runs.
+
+    Raises InvalidInput naming the field of the workload or of the limits that is wrong.
+    """
+    jobs = [
+        _prepared(AdviceRequest(workload=workload), catalogue, estimator, f"workloads.{index}")
+        for index, workload in enumerate(request.workloads)
+    ]
+    demand = joint_demand(jobs, request.together)
+    found = recommend(demand, request.limits, catalogue)
+    cheapest = found.ladder[0].machine if found.ladder else None
+    rented = rentals(demand, request.limits, catalogue, cheapest)
+    told = Telling(today, _price_of_mwh(request.limits, catalogue))
+    return {
+        "together": request.together,
+        "estimates": [job.estimate.to_json() for job in jobs],
+        "catalogue_revision": catalogue.revision,
+        "picks": [
+            {
+                "role": pick.role, "machine": told.machine(pick.machine), "price_proof": pick.price_proof.to_json(),
+                "jobs": seats_json(demand, pick.machine),
+            }
+            for pick in found.picks
+        ],
+        **told.rest(found, rented),
+    }  # fmt: skip
+
+
 def why_not_part(part: Part, request: AdviceRequest, catalogue: Catalogue, *, estimator: Estimator = prepare) -> Finding:
     """Why the part is not in the machine that the request's objective picks, or at which price it would be.
 
@@ -168,11 +189,11 @@ def why_not_part(part: Part, request: AdviceRequest, catalogue: Catalogue, *, es
     return why_not(part.id, _prepared(request, catalogue, estimator), request.limits, catalogue)
 
 
-def _prepared(request: AdviceRequest, catalogue: Catalogue, estimator: Estimator) -> Remembered:
+def _prepared(request: AdviceRequest, catalogue: Catalogue, estimator: Estimator, path: str = "workload") -> Remembered:
     try:
         return _remembered(request.workload, catalogue, estimator)
     except InvalidInput as wrong:
-        raise wrong.under("workload") from None
+        raise wrong.under(path) from None
 
 
 def _remembered(workload: Workload, catalogue: Catalogue, estimator: Estimator) -> Remembered:

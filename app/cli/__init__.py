@@ -85,14 +85,14 @@ def capacity(
 
 @app.command()
 def advise(file: Document = None, batch: Batch = False) -> None:
-    """Advise on machines for one request: {"workload": ..., "limits": ...}."""
-    from app.advisor import advise as advise_on
+    """Advise on machines for one request: {"workload": ..., "limits": ...}, or for several jobs on one machine:
+    {"workloads": [...], "together": "either" or "at_once", "limits": ...}."""
+    from app.advisor import advise_document
     from app.clock import today
-    from app.workloads import parse_request
 
     catalogue = _catalogue()
     day = today()
-    _answer(file, batch, lambda document: advise_on(parse_request(document), catalogue, today=day).to_json())
+    _answer(file, batch, lambda document: advise_document(document, catalogue, today=day))
 
 
 @app.command()

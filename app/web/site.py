@@ -10,7 +10,7 @@ from fastapi import Depends, Request
 
 from app import clock
 from app.advice_document import lever_json
-from app.advisor import FirstView, first_view, levers_of
+from app.advisor import FirstView, advise_together, first_view, levers_of
 from app.catalogue.snapshot import CatalogueCache, snapshot_at
 from app.database import Database
 from app.hardware import Catalogue
@@ -19,7 +19,7 @@ from app.settings import Settings
 from app.web.cache import NewestKept
 from app.web.metrics import WORKED_OUT
 from app.web.render import Rendered
-from app.workloads import AdviceRequest
+from app.workloads import AdviceRequest, JointRequest
 
 Document = Mapping[str, Any]
 Key = tuple[str, int, date]  # the request, the catalogue's revision, the day
@@ -65,6 +65,11 @@ class Site:
         """The whole advice for a request with today's catalogue. Raises what `first_view` of the advisor raises."""
         return {**self.first_view(request), "levers": self.levers(request)}
 
+    def advice_together(self, request: JointRequest) -> Document:
+        """The advice for several jobs on one machine. Raises what `advise_together` of the advisor raises."""
+        catalogue, today = self.catalogue.current(), clock.today()
+        return self._answers.get(_key(request, catalogue, today), lambda: advise_together(request, catalogue, today=today))
+
     def first_view_at(self, request: AdviceRequest, revision: int, day: date) -> Document:
         """What today's program would have answered on a day, with the catalogue of then."""
         with self.database.read() as session:
@@ -86,7 +91,7 @@ class Site:
         return self._pages.get((address, self.catalogue.current().revision, clock.today()), render)
 
 
-def _key(request: AdviceRequest, catalogue: Catalogue, today: date) -> Key:
+def _key(request: AdviceRequest | JointRequest, catalogue: Catalogue, today: date) -> Key:
     return json.dumps(request.model_dump(mode="json"), sort_keys=True), catalogue.revision, today
 
 

@@ -1,7 +1,7 @@
 """What a person asks for. One document that the form, the API, the command line and a permalink all speak."""
 
 from collections.abc import Mapping
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 from pydantic import Field, TypeAdapter, ValidationError
 
@@ -19,6 +19,14 @@ class AdviceRequest(Document):
     """A workload and the limits within which machines are sought."""
 
     workload: Workload
+    limits: Limits = Limits()
+
+
+class JointRequest(Document):
+    """Several workloads for one machine, one at a time ("either") or all "at_once", and the limits within which it is sought."""
+
+    workloads: Annotated[tuple[Workload, ...], Field(min_length=2, max_length=6)]
+    together: Literal["either", "at_once"] = "either"
     limits: Limits = Limits()
 
 
@@ -59,6 +67,19 @@ def parse_request(document: object) -> AdviceRequest:
         return AdviceRequest.model_validate(document)
     except ValidationError as error:
         raise invalid_document(error, document) from None
+
+
+def parse_joint_request(document: object) -> JointRequest:
+    """The request for several jobs of a decoded JSON document. Raises InvalidInput naming every wrong field."""
+    try:
+        return JointRequest.model_validate(document)
+    except ValidationError as error:
+        raise invalid_document(error, document) from None
+
+
+def is_joint(document: object) -> bool:
+    """Whether a document asks for several jobs."""
+    return isinstance(document, Mapping) and "workloads" in document
 
 
 def parse_why_not_request(document: object) -> WhyNotRequest:

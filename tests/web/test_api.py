@@ -140,3 +140,18 @@ def _references(value: Any) -> list[str]:
         own = [value["$ref"]] if isinstance(value.get("$ref"), str) else []
         return own + [reference for inner in value.values() for reference in _references(inner)]
     return [reference for inner in value for reference in _references(inner)] if isinstance(value, list) else []
+
+
+def test_one_machine_for_several_jobs(client: TestClient) -> None:
+    chat = {"kind": "inference", "model": {"preset": "meta-llama/Llama-3.1-8B"}, "runtime": "llama.cpp", "weight_format": "q4_k_m"}
+    forest = {"kind": "classical", "library": "scikit-learn", "algorithm": "RandomForestClassifier", "rows": 10**6, "columns": 100}
+    answers = [client.post("/api/v1/advise", json={"workloads": [chat, forest], "together": how}).json() for how in ("either", "at_once")]
+    for answer in answers:
+        assert len(answer["estimates"]) == 2
+        on_gpu, on_processor = answer["picks"][0]["jobs"]
+        assert on_gpu["gpus"] >= 1
+        assert on_processor["gpus"] == 0
+    assert answers[1]["picks"][0]["machine"]["ram_bytes"] >= answers[0]["picks"][0]["machine"]["ram_bytes"]
+    wrong = client.post("/api/v1/advise", json={"workloads": [chat, {**chat, "runtime": "magic"}]})
+    assert wrong.json()["errors"][0]["path"] == "workloads.1.runtime"
+    assert client.post("/api/v1/advise", json={"workloads": [chat]}).status_code == 422

@@ -8,7 +8,7 @@ from pydantic import TypeAdapter
 
 from app.web.api.schemas import Problem
 from app.web.errors import PROBLEM_TYPE
-from app.workloads import AdviceRequest, CapacityRequest, WhyNotRequest, Workload
+from app.workloads import AdviceRequest, CapacityRequest, JointRequest, WhyNotRequest, Workload
 
 _REFERENCE = "#/components/schemas/{model}"
 _ABOUT = "One document, the workload, is what the site's form, this API, the command line and every shared link speak."
@@ -16,6 +16,7 @@ _ABOUT = "One document, the workload, is what the site's form, this API, the com
 _DOCUMENTS: dict[str, TypeAdapter[Any]] = {
     "WorkloadDocument": TypeAdapter(Workload),
     "AdviceRequestDocument": TypeAdapter(AdviceRequest),
+    "AdviseDocument": TypeAdapter(AdviceRequest | JointRequest),
     "WhyNotRequestDocument": TypeAdapter(WhyNotRequest),
     "CapacityRequestDocument": TypeAdapter(CapacityRequest),
 }

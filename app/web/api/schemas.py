@@ -220,11 +220,23 @@ class DiskUseAnswer(Answer):
     comfort_rules: list[dict[str, Any]]
 
 
+class PriceProofAnswer(Answer):
+    """Whether a pick outlives a month of price moves of its own parts; null where none has a history."""
+
+    rise: MoneyAnswer
+    survives: bool | None
+    becomes: str
+    own_history: list[str]
+    history_of_kind: list[str]
+    no_history: list[str]
+
+
 class PickAnswer(Answer):
     """The best machine in one respect."""
 
     role: Literal["cheapest", "value", "fastest", "headroom"]
     machine: MachineAnswer
+    price_proof: PriceProofAnswer
     disks: DiskUseAnswer
     capacity: CapacityAnswer | None
 
@@ -238,6 +250,29 @@ class AdviceAnswer(Answer):
     frontier: list[MachineAnswer]
     near_misses: list[dict[str, Any]]
     levers: list[dict[str, Any]]
+    ladder: list[dict[str, Any]]
+    considered: int
+    findings: list[FindingAnswer]
+
+
+class JointPickAnswer(Answer):
+    """The best machine for several jobs in one respect, with where each of them runs."""
+
+    role: Literal["cheapest", "value", "fastest", "headroom"]
+    machine: MachineAnswer
+    price_proof: PriceProofAnswer
+    jobs: list[dict[str, Any]]
+
+
+class JointAdviceAnswer(Answer):
+    """The best machines for several jobs together."""
+
+    together: Literal["either", "at_once"]
+    estimates: list[EstimateAnswer]
+    catalogue_revision: int
+    picks: list[JointPickAnswer]
+    frontier: list[MachineAnswer]
+    near_misses: list[dict[str, Any]]
     ladder: list[dict[str, Any]]
     considered: int
     findings: list[FindingAnswer]

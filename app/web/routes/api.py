@@ -20,6 +20,7 @@ from app.web.api.schemas import (
     CapacityAnswer,
     CatalogueAnswer,
     EstimateAnswer,
+    JointAdviceAnswer,
     ModelsAnswer,
     ResultAnswer,
     SharedAnswer,
@@ -30,7 +31,7 @@ from app.web.requests import JsonDocument
 from app.web.results import result_document, share
 from app.web.site import Site, SiteOf
 from app.web.why_not import why_not_document
-from app.workloads import parse_capacity_request, parse_request
+from app.workloads import is_joint, parse_capacity_request, parse_joint_request, parse_request
 
 MOST_MODELS = 100
 
@@ -44,9 +45,16 @@ def estimate(document: JsonDocument) -> JSONResponse:
     return JSONResponse(estimate_document(document))
 
 
-@router.post("/advise", openapi_extra=takes("AdviceRequestDocument"), responses={200: {"model": AdviceAnswer}, **_BODY, **problems(503)})
+@router.post(
+    "/advise",
+    openapi_extra=takes("AdviseDocument"),
+    responses={200: {"model": AdviceAnswer | JointAdviceAnswer}, **_BODY, **problems(503)},
+)
 def advise(document: JsonDocument, site: SiteOf) -> JSONResponse:
-    """The best machines for a workload within limits, found by exact search of the current catalogue."""
+    """The best machines for a workload within limits, found by exact search of the current catalogue; or for several `workloads` on one
+    machine, run one at a time (`together`: `either`) or all `at_once`."""
+    if is_joint(document):
+        return JSONResponse(site.advice_together(parse_joint_request(document)))
     return JSONResponse(site.advice(parse_request(document)))
 
 

@@ -1,0 +1,33 @@
+"""What several prepared jobs have in common on one machine."""
+
+from collections.abc import Sequence
+from typing import Protocol
+
+from app.estimation.estimate import Estimate
+from app.placement import Demand
+from app.recommendation.joint import JointDemand, Together
+
+ONCE_IN_RAM = "operating_system"
+
+
+class EstimatedJob(Demand, Protocol):
+    """A demand with its estimate."""
+
+    estimate: Estimate
+
+
+def joint_demand(jobs: Sequence[EstimatedJob], together: Together) -> JointDemand:
+    """The jobs as one demand: the operating system is there once, and one software environment serves all that use the same one."""
+    in_ram = [job.estimate.host_memory.ledger.bytes_of(ONCE_IN_RAM) for job in jobs]
+    on_disk = [job.estimate.storage.ledger.bytes_of("system") for job in jobs]
+    environments = [_environment(job.estimate) for job in jobs]
+    saved = sum(count for _, count in environments) - sum(dict(environments).values())
+    return JointDemand(
+        jobs=jobs, together=together, shared_host_bytes=sum(in_ram) - max(in_ram), shared_ssd_bytes=sum(on_disk) - max(on_disk) + saved
+    )
+
+
+def _environment(estimate: Estimate) -> tuple[str, int]:
+    """The framework that a software environment is for, and its size."""
+    terms = [term for term in estimate.storage.ledger.terms if term.key == "environment"]
+    return (terms[0].formula, terms[0].bytes) if terms else ("", 0)
