@@ -7,7 +7,7 @@ from typing import Any
 
 from app.estimation.service import speed_json
 from app.hardware import CloudOffer, Drive, Gpu, Part, Platform, RamKit
-from app.money import Money
+from app.money import ExchangeRates, Money
 from app.placement import Unplaceable
 from app.recommendation.advice import Lever, Recommendation
 from app.recommendation.cloud import Rental
@@ -129,7 +129,18 @@ def _line_json(line: PriceLine, today: date) -> dict[str, Any]:
         "source": line.source,
         "age_days": (today - line.observed_on).days if line.observed_on else None,
         "owned": line.owned,
+        "seen_as": line.seen.to_json() if line.seen and line.seen.currency != line.unit_price.currency else None,
     }
+
+
+def exchange_json(rates: ExchangeRates, currency: str, found: Recommendation) -> dict[str, Any] | None:
+    """The reference rates at which the prices on the machines' bills were converted, with their day; None where none was."""
+    machines = (*found.frontier, *(miss.machine for miss in found.near_misses))
+    seen = {line.seen.currency for machine in machines for line in machine.lines if line.seen}
+    if not seen - {currency}:
+        return None
+    per_euro = {code: str(rates.rate(code)) for code in sorted({currency, *seen})}
+    return {"currency": currency, "as_of": rates.as_of.isoformat(), "source": rates.source, "per_euro": per_euro}
 
 
 def lever_json(lever: Lever) -> dict[str, Any]:

@@ -8,7 +8,7 @@ from threading import RLock
 from typing import Any
 
 from app.adjustments import changed, changes_for, recipes_for
-from app.advice_document import Telling, lever_json, seats_json
+from app.advice_document import Telling, exchange_json, lever_json, seats_json
 from app.errors import InvalidInput
 from app.estimation.capacity import Capacity, capacity
 from app.estimation.disk_use import DiskUse, Workplace, disk_use
@@ -17,7 +17,7 @@ from app.estimation.job import Job
 from app.estimation.service import prepare
 from app.hardware import Catalogue, Gpu, Part
 from app.joint_jobs import joint_demand
-from app.money import Money
+from app.money import ExchangeRates, Money
 from app.placement import Finding, Placement, Unplaceable
 from app.recommendation.advice import Change, Lever, Recommendation
 from app.recommendation.cloud import Rental, rentals
@@ -46,6 +46,8 @@ class FirstView:
     catalogue_revision: int
     today: date
     capacities: Mapping[Cards, Capacity]  # of the picks, for a model that is run
+    rates: ExchangeRates
+    currency: str  # of the answer
     price_of_mwh: Money | None = None  # of electricity, in the currency of the answer
 
     @property
@@ -59,6 +61,7 @@ class FirstView:
         return {
             "estimate": self.estimate.to_json(),
             "catalogue_revision": self.catalogue_revision,
+            "exchange": exchange_json(self.rates, self.currency, self.recommendation),
             "picks": [
                 {
                     "role": pick.role, **self._at_work(pick.machine, told.machine(pick.machine)),
@@ -148,7 +151,7 @@ def first_view(request: AdviceRequest, catalogue: Catalogue, *, today: date, est
     return FirstView(
         workload=request.workload, job=job, recommendation=found, rentals=rentals(job, request.limits, catalogue, cheapest),
         catalogue_revision=catalogue.revision, today=today, price_of_mwh=_price_of_mwh(request.limits, catalogue),
-        capacities=_capacities(request.workload, found, catalogue),
+        capacities=_capacities(request.workload, found, catalogue), rates=catalogue.rates, currency=request.limits.answer_currency,
     )  # fmt: skip
 
 

@@ -68,6 +68,7 @@ def _line(offer: Offer[Any], quantity: int, currency: str) -> Iterator[PriceLine
         yield PriceLine(
             part=offer.part, quantity=quantity - owned, unit_price=Money(offer.unit, currency),
             condition=offer.price.condition, observed_on=offer.price.observed_on, source=offer.price.source,
+            seen=offer.price.money,
         )  # fmt: skip
 
 

@@ -20,6 +20,7 @@ class PriceLine:
     observed_on: date | None
     source: str
     owned: bool = False
+    seen: Money | None = None  # the price as it was observed, in its own currency
 
     @property
     def total(self) -> Money:

@@ -44,7 +44,7 @@ def refuse_size(price: PriceFact, size: tuple[str, int] | None, usual: Decimal |
         return ""
     cents = Decimal(standing.exchange.convert(price.money, "EUR").minor)
     times = cents / size[1] / usual
-    if 1 <= times * SLIP and times <= SLIP:
+    if times * SLIP >= 1 and times <= SLIP:
         return ""
     factor = f"{times:,.0f} times" if times > 1 else f"one {1 / times:,.0f}th of"
     return f"{price.money} for {size[1]:,} GB is {factor} what {size[0].upper()} usually costs: are GB and TB mixed up?"

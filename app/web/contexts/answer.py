@@ -3,6 +3,7 @@
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from decimal import Decimal
 from itertools import accumulate
 from typing import Any
 
@@ -31,7 +32,7 @@ from app.web.contexts.price_proof import PriceProofView, price_proof_view
 from app.web.contexts.values import Document, money_of, whole
 from app.web.contexts.what_if import WhatIfView
 from app.web.contexts.why_not import WhyNotView
-from app.web.formats import duration, percent
+from app.web.formats import day, duration, percent
 from app.web.forms.documents import Names
 
 ROLE_NAMES = {"cheapest": "Cheapest", "value": "Best value", "fastest": "Fastest", "headroom": "Most headroom"}
@@ -54,10 +55,8 @@ class PickView:
 class RungView:
     """A budget from which on a better machine can be had."""
 
-    budget: str
     more: str
-    title: str
-    speed: str
+    machine: MachineRow
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -72,6 +71,7 @@ class NearMissView:
 class RentalView:
     """A machine to rent."""
 
+    offer_id: str
     title: str
     provider: str
     per_hour: str
@@ -104,6 +104,7 @@ class AnswerView:
     findings: tuple[FindingView, ...]
     considered: int
     currency: str
+    rate_note: str
     speed_unit: str
     why_not: WhyNotView
     request_json: str
@@ -137,6 +138,7 @@ def answer_view(request: Mapping[str, Any], advice: Document, names: Names, link
         findings=finding_views([*estimate["findings"], *advice["findings"]]),
         considered=advice["considered"],
         currency=(request["limits"].get("budget") or {}).get("currency") or request["limits"]["currency"],
+        rate_note=_rate_note(advice.get("exchange")),
         speed_unit=unit,
         why_not=WhyNotView(request_json=request_json),
         request_json=request_json,
@@ -199,6 +201,7 @@ def _candidates(frontier: Sequence[MachineRow], picks: Sequence[PickView]) -> li
 def _rental(rental: Document, unit: str) -> RentalView:
     hours = rental["break_even_hours"]
     return RentalView(
+        offer_id=rental["offer"]["id"],
         title=quantified(rental["offer"]["gpu_quantity"], gpu_name(rental["gpu"])),
         provider=rental["offer"]["provider"],
         per_hour=str(money_of(rental["per_hour"])),
@@ -216,5 +219,15 @@ def _ladder(steps: Sequence[Document], unit: str) -> tuple[RungView, ...]:
     rungs = []
     for index, machine in enumerate(machines):
         more = f"+{whole(machine.total - machines[index - 1].total)}" if index else ""
-        rungs.append(RungView(budget=machine.total_text, more=more, title=machine.title, speed=machine.speed_text))
+        rungs.append(RungView(more=more, machine=machine))
     return tuple(rungs)
+
+
+def _rate_note(exchange: Document | None) -> str:
+    """At which rates of which day prices were converted; results frozen before this was told have none."""
+    if not exchange:
+        return ""
+    per_euro = {code: Decimal(rate) for code, rate in exchange["per_euro"].items()}
+    into = exchange["currency"]
+    rates = [f"1 {code} = {per_euro[into] / rate:.4f} {into}" for code, rate in per_euro.items() if code != into]
+    return f"Prices seen in other currencies are converted at {', '.join(rates)}: {exchange['source']}, {day(exchange['as_of'])}."

@@ -29,6 +29,7 @@ class LineView:
     price: str
     age: str  # "", "stale" or "not current"
     age_days: int | None
+    seen_as: str  # the price before it was converted, empty where it was not
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -43,6 +44,7 @@ class MachineRow:
     speed: float
     free: float | None  # share of the GPU's memory, or of the RAM where there is no GPU; None in answers of before it was told
     watts: int
+    lines: tuple[LineView, ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -50,7 +52,6 @@ class MachineView(MachineRow):
     """One machine with its bill and all that is to be said about it."""
 
     parts: str  # the title with RAM and drives: "RTX 5090 32 GB, 48 GB RAM, 1 TB + 4 TB"
-    lines: tuple[LineView, ...]
     utilisation: float | None  # share of the fullest GPU
     utilisation_tone: str
     speed_note: str  # what the speed rests on, how far off it may be, and what limits it
@@ -75,7 +76,7 @@ def machine_row(machine: Document, unit: str) -> MachineRow:
     speed, text = speed_of(machine["speed"], unit)
     return MachineRow(
         id=machine["id"], title=machine_title(machine), total=total, total_text=whole(total), speed_text=text, speed=speed,
-        free=machine.get("headroom"), watts=machine["power_watts"],
+        free=machine.get("headroom"), watts=machine["power_watts"], lines=tuple(_line(line, machine) for line in _in_order(machine)),
     )  # fmt: skip
 
 
@@ -91,7 +92,7 @@ def machine_view(machine: Document, unit: str) -> MachineView:
         speed=row.speed,
         speed_text=row.speed_text,
         parts=", ".join(filter(None, (row.title, *_memory_and_drives(machine)))),
-        lines=tuple(_line(line, machine) for line in _in_order(machine)),
+        lines=row.lines,
         utilisation=used,
         utilisation_tone="" if used is None or used <= TIGHT_SHARE else "tight" if used <= 1 else "over",
         speed_note=_speed_note(machine["speed"], unit),
@@ -174,6 +175,7 @@ def _line(line: Document, machine: Document) -> LineView:
         price=whole(price),
         age="" if owned else age_of(age_days),
         age_days=age_days,
+        seen_as=str(money_of(line["seen_as"])) if line.get("seen_as") else "",
     )
 
 
