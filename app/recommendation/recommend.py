@@ -8,6 +8,7 @@ from app.money import Money
 from app.placement import Demand, Finding
 from app.recommendation.advice import Pick, Recommendation
 from app.recommendation.bill import Bills, machine_of
+from app.recommendation.cluster import cluster_finding, smallest_cluster
 from app.recommendation.frontier import undominated, within
 from app.recommendation.ladder import budget_ladder
 from app.recommendation.machine import Machine
@@ -34,7 +35,11 @@ def recommend(demand: Demand, limits: Limits, catalogue: Catalogue) -> Recommend
         ladder=budget_ladder(limits.objective, frontier, bills),
         feasible=_choices_inside(exploration),
         considered=combinations_covered(limits, exploration.market, demand),
-        findings=(*_unknown_owned(limits, catalogue), *([] if inside else _nothing_fits(exploration, frontier))),
+        findings=(
+            *_unknown_owned(limits, catalogue),
+            *([] if inside else _nothing_fits(exploration, frontier)),
+            *([] if frontier else _several_machines(exploration)),
+        ),
     )
 
 
@@ -54,6 +59,14 @@ def _unknown_owned(limits: Limits, catalogue: Catalogue) -> Iterator[Finding]:
         if row.part not in catalogue.parts:
             message = f"the catalogue has no part '{row.part}' among those that you own; it was left out"
             yield Finding(severity="caution", code="unknown-owned", message=message, remedy="choose the part from the catalogue")
+
+
+def _several_machines(exploration: Exploration) -> Iterator[Finding]:
+    """The cluster on which a job fits that no single machine can do."""
+    demand, market = exploration.demand, exploration.market
+    cluster = smallest_cluster(demand, exploration.limits, market) if demand.needs_gpu else None
+    if cluster:
+        yield cluster_finding(cluster, market)
 
 
 def _nothing_fits(exploration: Exploration, frontier: Sequence[Candidate]) -> Iterator[Finding]:
