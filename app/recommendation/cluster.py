@@ -16,7 +16,7 @@ from app.recommendation.market import Market, Site
 from app.units import ceil_div
 from app.workloads.limits import Limits
 
-MOST_NODES = 16
+SIZES = (2, 3, 4, 6, 8, 12, 16)  # machines that people join
 # NVIDIA's DGX SuperPOD reference architectures (H100, B200) give each GPU a port of 400 Gb/s InfiniBand NDR; machines of PCIe cards are
 # usually joined by Ethernet of 100 Gb/s.
 INFINIBAND = "InfiniBand NDR, 400 Gb/s for each GPU (as in NVIDIA's DGX SuperPOD)"
@@ -66,12 +66,12 @@ class _Node(NamedTuple):
 
     site: Site
     gpu: Gpu
-    count: int
+    gpus: int
     cost: int
 
     @property
     def memory_bytes(self) -> int:
-        return self.count * self.gpu.visible_bytes
+        return self.gpus * self.gpu.visible_bytes
 
 
 def _nodes(limits: Limits, market: Market) -> Iterator[_Node]:
@@ -89,10 +89,10 @@ def _nodes(limits: Limits, market: Market) -> Iterator[_Node]:
 
 def _enough(demand: Demand, node: _Node, below: int | None) -> Cluster | None:
     """The fewest such machines on which the job fits, with the RAM and the drives that each of them needs, for less than `below`."""
-    for nodes in range(2, MOST_NODES + 1):
+    for nodes in SIZES:
         if below is not None and nodes * node.cost >= below:
             return None
-        placed = demand.place(node.gpu, nodes * node.count)
+        placed = demand.place(node.gpu, nodes * node.gpus)
         if isinstance(placed, Placement) and placed.gpu_bytes <= node.gpu.visible_bytes:
             return _filled(demand, node, nodes, placed, below)
     return None
@@ -106,4 +106,4 @@ def _filled(demand: Demand, node: _Node, nodes: int, placed: Placement, below: i
     cost = nodes * (node.cost + memory.cost + drives[0].cost)
     if below is not None and cost >= below:
         return None
-    return Cluster(nodes=nodes, site=node.site, gpu=node.gpu, gpus_per_node=node.count, placement=placed, cost=cost)
+    return Cluster(nodes=nodes, site=node.site, gpu=node.gpu, gpus_per_node=node.gpus, placement=placed, cost=cost)
