@@ -70,8 +70,9 @@ class Workplace:
 def disk_use(storage: Storage, data: DataSet, checkpoints: Checkpoints, place: Workplace) -> DiskUse:
     """What the job does to these drives while it runs without a pause."""
     writes = _write_bytes_per_second(place)
-    stall = checkpoint_stall_seconds(storage.checkpoint_bytes, writes) if storage.checkpoint_bytes else 0.0
-    per_day = _written_per_day(storage.checkpoint_bytes, checkpoints, place.placement.speed.step_seconds, stall)
+    written = storage.checkpoint_bytes if checkpoints.every_steps else 0
+    stall = checkpoint_stall_seconds(written, writes) if written else 0.0
+    per_day = _written_per_day(written, checkpoints, place.placement.speed.step_seconds, stall)
     days = _days_of_endurance(place, per_day)
     return DiskUse(
         read_bytes_per_second=place.placement.read_bytes_per_second,
@@ -123,9 +124,9 @@ def starved(data: DataSet, wanted_per_second: float) -> tuple[Finding, ...]:
     finding = Finding(
         severity="caution",
         code="disk_starves_gpu",
-        message=f"A hard disk gives about {given:,.0f} samples a second of the {wanted_per_second:,.0f} that the GPUs could take: "
-        f"they would wait {idle:.0%} of the time.".replace("%", " %"),
-        remedy="Keep the data on an SSD, pack samples into large files, or hold them in memory.",
+        message=f"Kept on a hard disk as asked, the data comes at about {given:,.0f} samples a second of the {wanted_per_second:,.0f} "
+        f"that the GPUs could take: they would wait {idle:.0%} of the time.".replace("%", " %"),
+        remedy="Let the data lie on an SSD, pack samples into large files, or hold them in memory.",
     )
     return (finding,)
 

@@ -71,3 +71,16 @@ def test_an_unknown_data_set_is_refused_with_the_nearest_names() -> None:
     with pytest.raises(InvalidInput, match="imagenet-1k") as refused:
         parse_workload({**RESNET, "data": {"preset": "imagenet1k"}})
     assert refused.value.errors[0].path == "data.preset"
+
+
+def read_csv(**data: Any) -> dict[str, int]:
+    document = {
+        "kind": "classical", "library": "pandas", "algorithm": "read_csv", "source_format": "csv", "rows": 11_000_000, "columns": 200,
+        "data": data,
+    }  # fmt: skip
+    return {term.key: term.bytes for term in estimate(parse_workload(document)).host_memory.ledger.terms}
+
+
+def test_a_file_is_as_large_as_it_is_said_to_be_where_that_can_be() -> None:
+    assert read_csv(size_gb=40)["mapped_file"] == 40 * 10**9
+    assert read_csv(size_gb=4000)["mapped_file"] == read_csv()["mapped_file"]

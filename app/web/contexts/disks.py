@@ -3,11 +3,13 @@
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from app.units import format_decimal
+from app.units import MB, format_decimal
 from app.web.contexts.values import Document
 from app.web.formats import duration
 
 MOST_YEARS = 50  # beyond which a drive outlives its machine many times
+SHORTEST_SECONDS = 0.1  # of a wait that anyone notices
+_WAITS = {"checkpoint_stall_seconds": "Waiting for each checkpoint", "cold_load_seconds": "Loading the model the first time"}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -24,13 +26,12 @@ def disk_rows(found: Document | None) -> tuple[DiskRow, ...]:
 
 
 def _rows(found: Document) -> Iterator[tuple[str, str]]:
-    if found["read_bytes_per_second"]:
+    if found["read_bytes_per_second"] >= MB:
         reads = f"{format_decimal(found['read_bytes_per_second'])}/s in {found['read_operations_per_second']:,} reads a second"
         yield "Reading the data", reads
-    if found["checkpoint_stall_seconds"]:
-        yield "Waiting for each checkpoint", duration(found["checkpoint_stall_seconds"])
-    if found["cold_load_seconds"]:
-        yield "Loading the model the first time", duration(found["cold_load_seconds"])
+    for name, label in _WAITS.items():
+        if (found[name] or 0) >= SHORTEST_SECONDS:
+            yield label, duration(found[name])
     if found["written_bytes_per_day"]:
         yield "Written a day, without a pause", format_decimal(found["written_bytes_per_day"])
     if found["endurance_years"] is not None:
