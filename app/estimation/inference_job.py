@@ -109,7 +109,8 @@ class InferenceJob(NetworkJob[InferenceWorkload]):
         """The layers that were asked to be on the GPU; on "auto" as many as fit, where not all do."""
         everything, layers = self._needs.of(spread, gpu), max(1, self.prepared.network.layer_count())
         if self._may_spill(gpu) and everything.required > gpu.visible_bytes:
-            return most_layers(everything, self._without_layers.of(spread, gpu), layers, gpu.visible_bytes)
+            room = gpu.visible_bytes - self.prepared.runtime.fit_margin_bytes
+            return most_layers(everything, self._without_layers.of(spread, gpu), layers, room)
         return Spill(on_gpu=round(self.prepared.gpu_share * layers), layers=layers, need=everything)
 
     def _may_spill(self, gpu: Gpu) -> bool:

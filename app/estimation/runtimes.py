@@ -1,7 +1,7 @@
 """Each inference runtime: its buffers, how it keeps its cache, which hardware it runs on, and where that is known from."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 from app.architectures.cache import CacheLayer
@@ -40,6 +40,7 @@ class Runtime:
     expands_latent: bool = False
     arena: bool = False
     graphs_bytes: int = 0
+    fit_margin_bytes: int = 0  # left free on a card where the runtime itself chooses how many layers go there
     splits_by: Literal["layers", "tensor"] = "layers"  # how several GPUs share one model
     context_bytes: int | None = None  # None: the framework context of overheads.py
     least_capability: float = 0.0
@@ -52,6 +53,8 @@ class Runtime:
         return min(whole, round_up(layer.window + self.window_extra, self.cache_multiple))
 
 
+LLAMA_CPP_MARGIN = GIB  # common/arg.cpp, --fit-target
+OLLAMA_MARGIN = 457 * MIB  # envconfig, minimum left on each GPU
 NATIVE_CONTEXT = 330 * MIB  # llama.cpp with cuBLAS
 VLLM_GRAPHS = GIB // 2  # graphs of all batch sizes: start-up logs of 7B to 34B models, 0.3 to 0.6 GiB a card
 TENSORRT_GRAPHS = GIB // 2  # taken to be as vLLM's
@@ -59,13 +62,13 @@ TENSORRT_GRAPHS = GIB // 2  # taken to be as vLLM's
 _LLAMA_CPP = Runtime(
     source="llama.cpp ggml-alloc; compute buffers of start-up logs", vendors=EVERY_VENDOR, residual=LOGGED, buffer=buffers.llama_cpp,
     formula="micro-batch of 512: the larger of 4 B x 512 x vocabulary (logits) and attention over all cells, with hidden states",
-    cache_multiple=256, window_extra=buffers.MICRO_BATCH, context_bytes=NATIVE_CONTEXT,
+    cache_multiple=256, window_extra=buffers.MICRO_BATCH, context_bytes=NATIVE_CONTEXT, fit_margin_bytes=LLAMA_CPP_MARGIN,
 )  # fmt: skip
 _SERVED = "{tokens} batched tokens x (6 B x feed-forward + 12 B x hidden) + 12 B x vocabulary x sequences, at least 0.5 GiB"
 
 RUNTIMES = {
     "llama.cpp": _LLAMA_CPP,
-    "ollama": _LLAMA_CPP,
+    "ollama": replace(_LLAMA_CPP, fit_margin_bytes=OLLAMA_MARGIN),
     "whisper.cpp": Runtime(
         source="whisper.cpp start-up logs, tiny to large", vendors=EVERY_VENDOR, residual=LOGGED, buffer=buffers.whisper_cpp,
         formula="buffers of the convolutions, the encoder, its cross keys and the decoder over 1500 and 448 positions",

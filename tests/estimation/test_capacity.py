@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from app.errors import InvalidInput
-from app.estimation.capacity import Capacity, capacity, largest
+from app.estimation.capacity import LADDERS, Capacity, capacity, largest
 from app.estimation.service import prepare
 from app.hardware import Gpu
 from app.placement import Placement
@@ -78,6 +78,17 @@ def test_the_most_precise_format_that_fits_is_named() -> None:
     assert chosen[-1] == ranks.index("f16")
     finer = ranks[chosen[0] + 1]
     assert not fits({**RUN, "context_length": 2048, "weight_format": finer}, gpu(1.6))
+
+
+@settings(max_examples=25, deadline=None)
+@given(runtime=st.sampled_from(sorted(LADDERS)), gib=st.floats(0.8, 12), context=st.integers(64, 8_000))
+def test_the_named_format_fits_and_every_finer_one_does_not(runtime: str, gib: float, context: int) -> None:
+    asked = {**RUN, "runtime": runtime, "weight_format": "f16", "context_length": context}
+    cards = gpu(gib, vendor="Apple" if runtime == "mlx" else "NVIDIA")
+    found, ladder = room_for(asked, cards).weight_format, LADDERS[runtime]
+    chosen = ladder.index(found) if found else len(ladder)
+    assert all(not fits({**asked, **finer}, cards) for finer in ladder[:chosen])
+    assert not found or fits({**asked, **found}, cards)
 
 
 def test_nothing_fits_a_card_that_is_smaller_than_the_weights() -> None:
