@@ -17,6 +17,7 @@ from app.web.assets import Assets
 from app.web.errors import install_error_handlers
 from app.web.interruptions import install_interruptions
 from app.web.middleware.body_limit import BodyLimit
+from app.web.middleware.compression import Compression
 from app.web.middleware.overload import Overload
 from app.web.middleware.request_log import RequestLog
 from app.web.middleware.request_metrics import RequestMetrics
@@ -27,7 +28,7 @@ from app.web.routes import ROUTERS
 from app.web.site import Site
 
 # The first one is the outermost: whatever answers inside it passes through it.
-MIDDLEWARE = (SecurityHeaders, RequestLog, RequestMetrics, Overload, BodyLimit, SameOrigin, Throttle)
+MIDDLEWARE = (SecurityHeaders, RequestLog, RequestMetrics, Compression, Overload, BodyLimit, SameOrigin, Throttle)
 
 
 def create_app(settings: Settings | None = None) -> FastAPI:

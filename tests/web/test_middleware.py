@@ -35,6 +35,17 @@ def test_every_answer_carries_the_security_headers(client: TestClient, method: s
     assert {name for name in HEADERS if name not in answer.headers} == set()
 
 
+def test_pages_are_compressed_for_whoever_accepts_it_but_not_behind_the_sign_in(client: TestClient) -> None:
+    accepted, refused = (client.get("/catalogue/gpus", headers={"Accept-Encoding": coding}) for coding in ("gzip", "identity"))
+    assert accepted.headers["content-encoding"] == "gzip"
+    assert int(accepted.headers["content-length"]) < len(refused.content) / 3
+    assert "content-encoding" not in refused.headers
+    assert accepted.text == refused.text
+    assert "Accept-Encoding" in accepted.headers["vary"]
+    private = client.get("/admin/sign-in", headers={"Accept-Encoding": "gzip"})
+    assert "content-encoding" not in private.headers
+
+
 def test_a_failure_of_our_own_carries_them_too_and_names_its_log_line(site: FastAPI, monkeypatch: pytest.MonkeyPatch) -> None:
     def fail(*_: object) -> None:
         raise ZeroDivisionError
