@@ -46,7 +46,7 @@ def test_what_was_acknowledged_survives_and_nothing_is_there_in_part(database: D
         receiving, sending = context.Pipe(duplex=False)
         process = context.Process(target=_record_for_ever, args=(database.url, sending))
         process.start()
-        assert receiving.poll(30), "the process to be killed did nothing"
+        assert receiving.poll(90), "the process to be killed did nothing"
         acknowledged = receiving.recv()
         time.sleep(chance.uniform(0, 0.25))
         os.kill(process.pid or 0, signal.SIGKILL)
