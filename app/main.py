@@ -1,14 +1,17 @@
 """The web application, put together: one site, its middleware, its routes."""
 
+import gc
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 
 from anyio.to_thread import current_default_thread_limiter
 from fastapi import FastAPI
+from sqlalchemy.exc import DBAPIError
 
 from app import __version__
 from app.catalogue.snapshot import CatalogueCache
 from app.database import POOL_SIZE, Database
+from app.errors import Busy, Damaged
 from app.hub.client import Hub
 from app.logs import configure_logging
 from app.settings import Settings, get_settings
@@ -56,7 +59,16 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
     app.state.site = Site(
         settings=settings, database=database, catalogue=CatalogueCache(database), hub=Hub() if settings.hub else None
     )  # fmt: skip
+    _settle(app.state.site)
     try:
         yield
     finally:
         database.close()
+
+
+def _settle(site: Site) -> None:
+    """Read the catalogue before the first visitor asks, and spare the garbage collector what lives as long as the process."""
+    with suppress(Busy, Damaged, DBAPIError):  # /readyz tells
+        site.catalogue.snapshot()
+    gc.collect()
+    gc.freeze()

@@ -1,34 +1,21 @@
-"""How long things take, as ratios within one run: `make bench`. Prints, and writes benchmarks/results/bench.json.
+"""How long things take, as ratios within one run: `make bench`. Prints, and writes benchmarks/results/bench.json."""
 
-A page is compared with a bare FastAPI and Jinja page of the same size on the same server (benchmarks/floor.py): processor seconds of the
-server process for each request, which a busy machine changes less than elapsed time.
-"""
-
-import http.client
 import json
-import os
 import statistics
 import subprocess
-import sys
-import tempfile
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from pathlib import Path
-from typing import Any
-from urllib.parse import urlencode
 
 from app.advisor import advise
 from app.catalogue.seed import catalogue_from_seed
 from app.clock import today
 from app.estimation.service import estimate_document
 from app.workloads import parse_request
+from benchmarks.pages import on_every_database
+from benchmarks.servers import BIN
 
 RESULTS = Path(__file__).parent / "results"
-BIN = Path(sys.executable).parent
-PORT, FLOOR_PORT = 8791, 8792
-REQUESTS = 150
-CLOCK_TICK = os.sysconf("SC_CLK_TCK")
 
 LLAMA_70B = {
     "kind": "training", "model": {"preset": "meta-llama/Llama-3.1-70B"}, "precision": "bf16", "micro_batch_size": 1,
@@ -75,73 +62,9 @@ def batch() -> dict[str, float]:
     return {"batch, documents a second": len(documents) / (time.perf_counter() - started)}
 
 
-@contextmanager
-def server(command: list[str], port: int, environment: dict[str, str]) -> Iterator[int]:
-    """A server process, once it answers; its process id."""
-    process = subprocess.Popen(command, env={**os.environ, **environment}, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-    try:
-        for _ in range(300):
-            try:
-                fetch(http.client.HTTPConnection("127.0.0.1", port, timeout=5), "/healthz")
-                break
-            except OSError:
-                time.sleep(0.1)
-        yield process.pid
-    finally:
-        process.terminate()
-        process.wait()
-
-
-def fetch(connection: http.client.HTTPConnection, path: str) -> bytes:
-    """One GET request."""
-    connection.request("GET", path)
-    response = connection.getresponse()
-    body = response.read()
-    if response.status != http.client.OK:
-        raise RuntimeError(f"{path} answered {response.status}")
-    return body
-
-
-def processor_seconds(pid: int) -> float:
-    """User and system time of a process so far."""
-    fields = Path(f"/proc/{pid}/stat").read_text(encoding="ascii").rpartition(")")[2].split()
-    return (int(fields[11]) + int(fields[12])) / CLOCK_TICK
-
-
-def measured(pid: int, port: int, paths: list[str]) -> dict[str, float]:
-    """Processor milliseconds and median elapsed milliseconds of a request over one connection."""
-    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=30)
-    fetch(connection, paths[0])
-    before, spent = processor_seconds(pid), []
-    for path in paths:
-        started = time.perf_counter()
-        fetch(connection, path)
-        spent.append(time.perf_counter() - started)
-    return {"cpu_ms": 1000 * (processor_seconds(pid) - before) / len(paths), "p50_ms": 1000 * statistics.median(spent)}
-
-
-def pages() -> dict[str, Any]:
-    """The advisor's answer and the floor, on the same server with one worker each."""
-    with tempfile.TemporaryDirectory() as folder:
-        environment = {"RIGWISE_DATABASE_URL": f"sqlite:///{folder}/bench.sqlite"}
-        for step in ("migrate", "seed"):
-            subprocess.run([BIN / "rigwise", step], env={**os.environ, **environment}, check=True, capture_output=True)
-        question = {"task": "images", "model": "resnet50", "budget": "EUR 2500"}
-        # A different data set size in every request, so that nothing is answered from a cache.
-        fresh = ["/?" + urlencode({**question, "data": f"{100 + i} GB"}) for i in range(REQUESTS)]
-        with server([str(BIN / "rigwise"), "serve", "--port", str(PORT)], PORT, environment) as pid:
-            size = len(fetch(http.client.HTTPConnection("127.0.0.1", PORT, timeout=30), fresh[0]))
-            answer = {"fresh": measured(pid, PORT, fresh), "repeated": measured(pid, PORT, fresh[:1] * REQUESTS)}
-        command = [str(BIN / "uvicorn"), "benchmarks.floor:app", "--port", str(FLOOR_PORT), "--no-access-log"]
-        with server(command, FLOOR_PORT, {"FLOOR_BYTES": str(size)}) as pid:
-            floor = measured(pid, FLOOR_PORT, ["/"] * REQUESTS)
-    ratios = {f"{name}, times the floor": figures["cpu_ms"] / floor["cpu_ms"] for name, figures in answer.items()}
-    return {"page_bytes": size, "answer": answer, "floor": floor, "ratios": ratios}
-
-
 def main() -> None:
     """Runs every benchmark."""
-    figures = {"computation": computation(), **batch(), "pages": pages()}
+    figures = {"computation": computation(), **batch(), "pages": on_every_database()}
     text = json.dumps(figures, indent=1)
     print(text)
     RESULTS.mkdir(exist_ok=True)

@@ -11,6 +11,7 @@ from app.estimation.host_memory import HostJob, deep_learning_host_memory
 from app.estimation.job import Needs
 from app.estimation.network_job import NetworkJob
 from app.estimation.speed import DataFeed, TrainingPass, training_speed
+from app.estimation.speed.training import CardTimes, times_on
 from app.estimation.storage import StorageJob, read_bytes_per_second, storage_need
 from app.estimation.strategies import chosen_strategy, training_strategies
 from app.estimation.support import training_cautions, training_unsupported
@@ -33,6 +34,7 @@ class TrainingJob(NetworkJob[TrainingWorkload]):
         self.traced = TracedTraining(workload)
         self._needs = Needs(self.traced.gpu_memory)
         self._host: dict[Sharding, int] = {}
+        self._times: dict[Gpu, CardTimes] = {}
 
     @cached_property
     def estimate(self) -> Estimate:
@@ -138,7 +140,7 @@ class TrainingJob(NetworkJob[TrainingWorkload]):
         if self.workload.data.location != "hdd":
             return ()
         unhindered = replace(self._pass, feed=replace(self._pass.feed, read_mb_s=None))
-        units = training_speed(unhindered, gpu, spread).rate
+        units = training_speed(unhindered, gpu, spread, self._times_on(gpu)).rate
         return starved(self.workload.data, units / (self.traced.inputs.sequence if self.traced.is_text else 1))
 
     def _host_bytes(self, spread: Sharding) -> int:
@@ -156,7 +158,12 @@ class TrainingJob(NetworkJob[TrainingWorkload]):
 
     def speed(self, gpu: Gpu, spread: Sharding) -> Speed:
         """How fast the step runs there."""
-        return training_speed(self._pass, gpu, spread)
+        return training_speed(self._pass, gpu, spread, self._times_on(gpu))
+
+    def _times_on(self, gpu: Gpu) -> CardTimes:
+        if gpu not in self._times:
+            self._times[gpu] = times_on(self._pass, gpu)
+        return self._times[gpu]
 
     @cached_property
     def _pass(self) -> TrainingPass:

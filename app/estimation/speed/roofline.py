@@ -7,6 +7,7 @@ Factors without another source: least squares over the training rows named in de
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from functools import cached_property
 
 from app.estimation.speed.devices import DeviceClass, device_class, matrix_flops, memory_bytes_per_second, vector_flops
 from app.hardware import Gpu
@@ -53,7 +54,7 @@ class Seconds:
         return Seconds(compute=self.compute + other.compute, memory=self.memory + other.memory, launch=self.launch + other.launch)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True)
 class Rates:
     """How a kind of job runs on a card."""
 
@@ -61,12 +62,12 @@ class Rates:
     precision: str
     compiled: bool = False
 
-    @property
+    @cached_property
     def device(self) -> DeviceClass:
         """The class of the card."""
         return device_class(self.gpu)
 
-    @property
+    @cached_property
     def stream_bytes_per_second(self) -> float:
         """Bandwidth that streams of large tensors reach."""
         return self.device.bandwidth * memory_bytes_per_second(self.gpu)

@@ -1,6 +1,7 @@
 """Training speed: the time of a step from the work of its operators, its communication and its data."""
 
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from app.estimation.speed.evidence import basis, interval_factor
 from app.estimation.speed.interconnect import all_reduce_seconds, gather_seconds, send_seconds
@@ -47,10 +48,24 @@ class _Step:
         return "interconnect" if self.exposed > self.computing else self.micro_batch.bottleneck
 
 
-def training_speed(job: TrainingPass, gpu: Gpu, sharding: Sharding) -> Speed:
-    """Speed of training on `sharding.gpus` cards. Rates are totals; `epoch_seconds` and `run_seconds` are None where the number of samples
-    is not known."""
-    step = _step(job, gpu, sharding)
+class CardTimes(NamedTuple):
+    """What one card alone would take: for a micro-batch, and for the optimizer's step. The same however many of them share the work."""
+
+    micro_batch: Seconds
+    optimizer: float
+
+
+def times_on(job: TrainingPass, gpu: Gpu) -> CardTimes:
+    """The times of a pass on one card."""
+    rates = Rates(gpu=gpu, precision=job.precision, compiled=job.compiled)
+    micro_batch = seconds(job.work, MICRO_BATCH_PHASES, rates) + _unpacking(job, rates)
+    return CardTimes(micro_batch, seconds(job.work, (Phase.OPTIMIZER,), rates).device)
+
+
+def training_speed(job: TrainingPass, gpu: Gpu, sharding: Sharding, times: CardTimes | None = None) -> Speed:
+    """Speed of training on `sharding.gpus` cards, of which one alone takes `times`. Rates are totals; `epoch_seconds` and `run_seconds` are
+    None where the number of samples is not known."""
+    step = _step(job, gpu, sharding, times or times_on(job, gpu))
     units = job.units * job.accumulation * replicas(sharding)
     arriving = arrival(job.feed, is_text=job.is_text, gpus=sharding.gpus)
     waiting = units / arriving.units_per_second if arriving else 0.0
@@ -73,14 +88,12 @@ def replicas(sharding: Sharding) -> int:
     return max(1, sharding.gpus // (sharding.tensor * sharding.pipeline * sharding.context))
 
 
-def _step(job: TrainingPass, gpu: Gpu, sharding: Sharding) -> _Step:
-    rates = Rates(gpu=gpu, precision=job.precision, compiled=job.compiled)
-    parts = sharding.tensor * sharding.pipeline
-    whole = seconds(job.work, MICRO_BATCH_PHASES, rates) + _unpacking(job, rates)
+def _step(job: TrainingPass, gpu: Gpu, sharding: Sharding, times: CardTimes) -> _Step:
+    parts, whole = sharding.tensor * sharding.pipeline, times.micro_batch
     pieces = parts * sharding.context
     micro = Seconds(compute=whole.compute / pieces, memory=whole.memory / pieces, launch=whole.launch / sharding.pipeline)
     holders = replicas(sharding) * sharding.context if sharding.zero_stage else 1
-    optimizer = seconds(job.work, (Phase.OPTIMIZER,), rates).device / parts / holders
+    optimizer = times.optimizer / parts / holders
     per_micro, per_step = _communication(job, gpu, sharding)
     hidden = OVERLAP * micro.elapsed
     exposed = job.accumulation * max(0.0, per_micro - hidden) + max(0.0, per_step - hidden)
