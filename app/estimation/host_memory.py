@@ -15,8 +15,9 @@ PINNED_BATCHES = 2
 INDEX_BYTES = 120  # a path and a label of a sample as Python objects: 49 B + its characters, pointers, an int
 SMALLEST_FILE_BYTES = 8 * KIB  # samples below this are packed into larger files
 INDEX_SOURCE = "a Python list is copied into every worker as its reference counts change: PyTorch issue 13246"
-LARGEST_SHARD = 5 * GB  # Hugging Face's default shard; a loader holds one at a time
+STAGED_BYTES = GB  # tensors on their way from a mapped file to the GPU, one after the other: the largest matrices of models up to 30B
 OFFLOAD_BUFFER_FACTOR = 1.5  # DeepSpeed, additional_buffer_factor of its own estimators
+FROZEN_BUFFER_FACTOR = GIB / GB  # of weights that are not trained: pinned in groups of 10^9 elements, each rounded up to a power of two
 KIT_SIZES_GB = (8, 16, 32, 48, 64, 96, 128, 192, 256, 384, 512, 768, 1024, 1536, 2048, 3072, 4096, 6144)
 BELOW, ABOVE = 0.25, 0.35  # shares; loaders and frameworks differ much between versions
 
@@ -33,6 +34,7 @@ class HostJob:
     ranks: int
     weights_file_bytes: int
     offloaded_bytes: int  # weights and states that a trainer keeps in RAM, in buffers of its own
+    frozen: bool = False  # what is offloaded is a frozen base, without states
     kept_bytes: int = 0  # weights and cache that a runtime leaves in RAM
     compute_bytes: int  # the whole job, where it runs on the processor
     batch_bytes: int
@@ -87,9 +89,10 @@ def _loading(job: HostJob) -> list[Term]:
         return [
             _term("model_loading", "Loading the model", job.ranks * job.weights_file_bytes, formula, "torch.load: a full state dictionary")
         ]
-    shard = min(job.weights_file_bytes, LARGEST_SHARD)
-    formula = f"{job.ranks} x the largest shard, {format_binary(shard)}"
-    return [_term("model_loading", "Loading the model", job.ranks * shard, formula, "safetensors loaded shard by shard, 5 GB shards")]
+    staged = min(job.weights_file_bytes, STAGED_BYTES)
+    formula = f"{job.ranks} x {format_binary(staged)} on the way to the GPU"
+    source = "safetensors are mapped: pages of the file are the system's to take back; PEFT's tables of peak RAM, 3 GB for 3B and 13B alike"
+    return [_term("model_loading", "Loading the model", job.ranks * staged, formula, source)]
 
 
 def _data(job: HostJob) -> list[Term]:
@@ -142,9 +145,10 @@ def _offload(job: HostJob) -> list[Term]:
         return [_term("kept_in_ram", "Weights and cache left in RAM", job.kept_bytes, "as the format packs them", "llama.cpp, accelerate")]
     if not job.offloaded_bytes:
         return []
-    count = int(job.offloaded_bytes * OFFLOAD_BUFFER_FACTOR)
-    formula = f"{format_binary(job.offloaded_bytes)} x {OFFLOAD_BUFFER_FACTOR}"
-    return [_term("offloaded", "Offloaded from the GPU", count, formula, "DeepSpeed's memory estimators")]
+    factor = FROZEN_BUFFER_FACTOR if job.frozen else OFFLOAD_BUFFER_FACTOR
+    formula = f"{format_binary(job.offloaded_bytes)} x {factor:.3g}"
+    source = "DeepSpeed, sub_group_size; PEFT's table of peak RAM" if job.frozen else "DeepSpeed's memory estimators"
+    return [_term("offloaded", "Offloaded from the GPU", int(job.offloaded_bytes * factor), formula, source)]
 
 
 def _gathering(job: HostJob) -> list[Term]:

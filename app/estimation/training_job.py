@@ -62,6 +62,7 @@ class TrainingJob(NetworkJob[TrainingWorkload]):
                 ranks=spread.gpus,
                 weights_file_bytes=self.model_file_bytes,
                 offloaded_bytes=self.traced.offloaded_bytes(spread),
+                frozen=isinstance(self.workload.tuning, AdapterTuning),
                 compute_bytes=0 if self.needs_gpu else self.traced.trace.peak_bytes,
                 batch_bytes=self.traced.inputs.batch * self.sample_bytes,
                 data=self.workload.data,
