@@ -46,6 +46,7 @@ class CapacityRequest(Document):
 
 
 _WORKLOAD: TypeAdapter[Workload] = TypeAdapter(Workload)
+NO_KIND = ("union_tag_not_found", "union_tag_invalid")  # pydantic's complaints about a workload of no known kind
 # Steps of pydantic's error locations that name a union member or a type, not a field of the document.
 _UNION_STEPS = {
     "training", "inference", "classical", "full", "lora", "qlora", "frozen",
@@ -100,7 +101,7 @@ def parse_capacity_request(document: object) -> CapacityRequest:
 
 def invalid_document(error: ValidationError, document: object) -> InvalidInput:
     """Pydantic's complaint in the contract's words: paths of the document itself, a sentence each."""
-    found = {_path(issue["loc"]): _sentence(issue) for issue in _relevant(error, document)}
+    found = {_path(issue): _sentence(issue) for issue in _relevant(error, document)}
     return InvalidInput([FieldError(path=path, message=message) for path, message in found.items()])
 
 
@@ -122,7 +123,9 @@ _MODEL_FORMS = (
 
 
 def _of_another_form(issue: Any) -> bool:
-    return issue["type"] == "literal_error" and isinstance(issue["input"], Mapping)
+    """Whether this is only said of the words that a field takes, where an object or a list was given."""
+    of_words = str(issue["loc"][-1] if issue["loc"] else "").startswith("literal[")
+    return of_words and isinstance(issue["input"], (Mapping, list, tuple))
 
 
 def _model_of(document: object) -> object:
@@ -132,13 +135,16 @@ def _model_of(document: object) -> object:
     return workload.get("model") if isinstance(workload, Mapping) else None
 
 
-def _path(location: tuple[Any, ...]) -> str:
+def _path(issue: Any) -> str:
+    location = (*issue["loc"], "kind") if issue["type"] in NO_KIND else issue["loc"]
     return ".".join(str(step) for step in location if str(step) not in _UNION_STEPS and "[" not in str(step))
 
 
 def _sentence(issue: Any) -> str:
     if issue["type"] == "extra_forbidden":
         return "this field is not known here; remove it or check its spelling"
+    if issue["type"] in NO_KIND:
+        return "choose training, inference or classical"
     if issue["type"] == "missing":
         return "this field is needed"
     message = str(issue["msg"]).removeprefix("Value error, ")

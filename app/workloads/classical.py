@@ -2,11 +2,11 @@
 
 from typing import Annotated, Any, Literal
 
-from pydantic import Field, model_validator
+from pydantic import AfterValidator, Field, model_validator
 
 from app.workloads.data import Checkpoints, DataSet
 from app.workloads.datasets import known_datasets
-from app.workloads.fields import Count, Document
+from app.workloads.fields import Count, Document, bounded
 
 Library = Literal["scikit-learn", "xgboost", "lightgbm", "catboost", "pandas", "polars", "statsmodels", "pytorch", "keras"]
 Rows = Annotated[int, Field(ge=1, le=10**12)]
@@ -28,7 +28,7 @@ class ClassicalWorkload(Document):
     kind: Literal["classical"]
     library: Library
     algorithm: Annotated[str, Field(min_length=1, max_length=80)]
-    hyperparameters: Annotated[dict[str, Any], Field(max_length=60)] = {}
+    hyperparameters: Annotated[dict[str, Any], Field(max_length=60), AfterValidator(bounded)] = {}
     rows: Rows
     columns: Annotated[int, Field(ge=1, le=10**8)] = 1
     dtype: Literal["float64", "float32", "float16", "int64", "int32", "int16", "int8", "uint8", "bool"] = "float64"

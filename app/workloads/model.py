@@ -2,9 +2,9 @@
 
 from typing import Annotated, Any, Literal
 
-from pydantic import Field
+from pydantic import AfterValidator, Field
 
-from app.workloads.fields import Count, Document
+from app.workloads.fields import Count, Document, bounded
 
 Family = Literal["decoder", "encoder", "encoder_decoder", "vision", "convolutional", "diffusion", "recurrent", "dense"]
 
@@ -32,13 +32,13 @@ class PresetModel(Weighed):
     """A model of the library, by its Hugging Face repository id or timm name; a generic network takes `options`."""
 
     preset: Annotated[str, Field(min_length=1, max_length=200)]
-    options: Annotated[dict[str, Any], Field(max_length=50)] = {}
+    options: Annotated[dict[str, Any], Field(max_length=50), AfterValidator(bounded)] = {}
 
 
 class ConfigModel(Weighed):
     """A Hugging Face config.json, of transformers or diffusers, as a JSON object."""
 
-    config: Annotated[dict[str, Any], Field(min_length=1, max_length=LARGEST_CONFIG_ENTRIES)]
+    config: Annotated[dict[str, Any], Field(min_length=1, max_length=LARGEST_CONFIG_ENTRIES), AfterValidator(bounded)]
 
 
 class SizeModel(Weighed):
@@ -52,7 +52,7 @@ class LayerListModel(Weighed):
     """A network as a list of layers, such as a tutorial shows it."""
 
     input: Annotated[tuple[Count, ...], Field(min_length=1, max_length=4)]
-    layers: Annotated[tuple[dict[str, Any], ...], Field(min_length=1, max_length=2_000)]
+    layers: Annotated[tuple[dict[str, Any], ...], Field(min_length=1, max_length=2_000), AfterValidator(bounded)]
 
 
 class GraphInput(Document):
@@ -66,7 +66,7 @@ class Graph(Document):
     """Operators in the order they run. Values are numbered: the inputs first, then each node's result; `from` names what a node takes."""
 
     inputs: Annotated[tuple[GraphInput, ...], Field(min_length=1, max_length=32)]
-    nodes: Annotated[tuple[dict[str, Any], ...], Field(min_length=1, max_length=LARGEST_GRAPH)]
+    nodes: Annotated[tuple[dict[str, Any], ...], Field(min_length=1, max_length=LARGEST_GRAPH), AfterValidator(bounded)]
     output: Annotated[int, Field(ge=0)] | None = None  # None: the last node's
 
 

@@ -21,6 +21,7 @@ from app.workloads.fields import (
 from app.workloads.model import ModelReference
 
 Degree = Annotated[int, Field(ge=1, le=65_536)]
+Names = Annotated[tuple[Annotated[str, Field(min_length=1, max_length=200)], ...], Field(max_length=1_000)]  # of modules
 
 
 class FullTuning(Document):
@@ -35,10 +36,10 @@ class AdapterTuning(Document):
     method: Literal["lora", "qlora"]
     rank: Annotated[int, Field(ge=1, le=4096)] = 16
     dora: bool = False
-    target_modules: Literal["attention", "all_linear"] | tuple[str, ...] = "all_linear"
+    target_modules: Literal["attention", "all_linear"] | Names = "all_linear"
     dropout: Annotated[float, Field(ge=0, lt=1)] = 0.0
     adapter_precision: Literal["fp32", "bf16", "fp16"] = "fp32"
-    modules_to_save: tuple[str, ...] = ()
+    modules_to_save: Names = ()
 
 
 class LastLayers(Document):
@@ -52,7 +53,7 @@ class FrozenTuning(Document):
 
     method: Literal["frozen"]
     trainable: Literal["head"] | LastLayers | None = None
-    frozen_modules: tuple[str, ...] = ()
+    frozen_modules: Names = ()
 
 
 Tuning = Annotated[FullTuning | AdapterTuning | FrozenTuning, Field(discriminator="method")]
