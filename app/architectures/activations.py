@@ -30,7 +30,7 @@ def _gelu_fast(x: Tensor) -> Tensor:
 
 
 def _relu_squared(x: Tensor) -> Tensor:
-    return op.power(op.activation(x, "relu"))
+    return op.power(op.raise_to_fp32(op.activation(x, "relu")))
 
 
 _WRITTEN_OUT: dict[str, Callable[[Tensor], Tensor]] = {

@@ -10,27 +10,18 @@ from app.architectures.readers import (
     diffusers_config,
     diffusers_pipeline,
     layer_list,
+    likeness,
     timm_models,
     torchvision_config,
     transformers_config,
 )
-from app.errors import RigwiseError
+from app.architectures.readers.likeness import Unmodelled
 from app.workloads.fields import invalid_field
 from app.workloads.model import ConfigModel, GraphModel, LayerListModel, ModelReference, PresetModel, SizeModel
 
 BY_MODEL_TYPE = {**transformers_config.BUILDERS, **torchvision_config.BUILDERS}
 DIFFUSERS = {**diffusers_config.BUILDERS, **diffusers_pipeline.BUILDERS}
-DECODER_FIELDS = ("vocab_size", "hidden_size", "num_hidden_layers", "num_attention_heads", "intermediate_size")
-EXPERT_FIELDS = ("num_experts", "num_local_experts", "n_routed_experts")
 FURTHEST_LIKENESS = 0.05  # share of a model's parameters by which a likeness may differ
-
-
-class Unmodelled(RigwiseError):
-    """There is no program for this architecture: only its size can be estimated from. `parameters` is None where that is unknown too."""
-
-    def __init__(self, what: str, parameters: int | None, family: str = "decoder") -> None:
-        self.what, self.parameters, self.family = what, parameters, family
-        super().__init__(f"{what} has no program yet")
 
 
 def build_network(reference: ModelReference, options: Options) -> Network:
@@ -70,7 +61,7 @@ def _preset(reference: PresetModel, options: Options) -> Network:
 def build_from_config(config: Mapping[str, Any], options: Options) -> Network:
     """The network of a Hugging Face config.json, of transformers (`model_type`) or diffusers (`_class_name`).
 
-    A decoder of a type that is not known here is taken for a Llama-like one, which the network then says of itself.
+    A transformer of a type that is not known here is taken for the nearest known one, which the network then says of itself.
     """
     if "_class_name" in config:
         builder = DIFFUSERS.get(str(config["_class_name"]))
@@ -82,8 +73,4 @@ def build_from_config(config: Mapping[str, Any], options: Options) -> Network:
         raise invalid_field("model.config", "there is neither model_type nor _class_name in it: is this the model's config.json?")
     if builder is not None:
         return builder(config, options)
-    if not all(name in config for name in DECODER_FIELDS) or any(name in config for name in EXPERT_FIELDS):
-        raise Unmodelled(what, None)
-    network = transformers_config.BUILDERS["llama"](config, options)
-    network.taken_for = f"{what} is not modelled; it is taken for a Llama-like decoder of its sizes"
-    return network
+    return likeness.network(config, what, options)

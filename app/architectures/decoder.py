@@ -13,7 +13,7 @@ from app.architectures.attention import Attend, Attended, Masks, causal_masks, w
 from app.architectures.cache import CacheLayer, KvCache
 from app.architectures.language_head import LanguageModel
 from app.architectures.network import Inputs, Options, block_kinds, indices
-from app.architectures.positions import Turns, rotation
+from app.architectures.positions import Rotation, Turns, rotation
 from app.architectures.tensor_parallel import share_of
 from app.tape import operators as op
 from app.tape.dtypes import FP32
@@ -90,12 +90,15 @@ class Attention(Module):
         key = self._heads(self.k_proj(x), "k_norm")
         value = heads_of(self.v_proj(x), self.spec.head_size)
         if self.spec.turns(self.layer):
-            turn = turns[self.window]
-            query, key = op.rotary_embedding(query, *turn), op.rotary_embedding(key, *turn)
+            query, key = self.turn(query, turns[self.window]), self.turn(key, turns[self.window])
         if cache is not None:
             key, value = cache.update(self.layer, key, value, self.window)
         out, weights = self.attend(query, key, value, masks[self.window])
         return self.o_proj(out.view(batch, length, -1)), weights
+
+    def turn(self, x: Tensor, by: Rotation) -> Tensor:
+        """Queries or keys [batch, heads, length, size] turned by their positions."""
+        return op.rotary_embedding(x, *by)
 
     def _heads(self, x: Tensor, norm: str) -> Tensor:
         if not self.spec.head_norms:
@@ -118,6 +121,9 @@ def attend_of(spec: DecoderSpec, options: Options) -> Attend:
         dropout=spec.attention_dropout,
         style=op.EagerStyle(capped=spec.capped_attention),
     )
+
+
+AttentionPart = Callable[[DecoderSpec, Options, int], Callable[..., Attended]]
 
 
 class GatedFeedForward(Module):
@@ -146,7 +152,7 @@ class DecoderBlock(Module):
         spec: DecoderSpec,
         options: Options,
         layer: int,
-        attention: Callable[[DecoderSpec, Options, int], Callable[..., Attended]] = Attention,
+        attention: AttentionPart = Attention,
         feed_forward: Callable[[DecoderSpec], Layer] = feed_forward_of,
     ) -> None:
         self.dropout, self.scaled = spec.residual_dropout, spec.scaled_residual

@@ -3,9 +3,11 @@
 Source: modeling_gemma.py, modeling_gemma2.py, modeling_gemma3.py (transformers 5.23).
 """
 
+from collections.abc import Callable
+
 from app.architectures.attention import Masks
 from app.architectures.cache import KvCache
-from app.architectures.decoder import Attention, DecoderSpec, feed_forward_of
+from app.architectures.decoder import Attention, AttentionPart, DecoderSpec, Layer, feed_forward_of
 from app.architectures.network import Options
 from app.architectures.positions import Turns
 from app.tape import operators as op
@@ -27,9 +29,16 @@ class GemmaNorm(Module):
 class SandwichBlock(Module):
     """Attention, then feed-forward, each with a norm before it and one after it."""
 
-    def __init__(self, spec: DecoderSpec, options: Options, layer: int) -> None:
-        self.self_attn = Attention(spec, options, layer)
-        self.mlp = feed_forward_of(spec)
+    def __init__(
+        self,
+        spec: DecoderSpec,
+        options: Options,
+        layer: int,
+        attention: AttentionPart = Attention,
+        feed_forward: Callable[[DecoderSpec], Layer] = feed_forward_of,
+    ) -> None:
+        self.self_attn = attention(spec, options, layer)
+        self.mlp = feed_forward(spec)
         self.input_layernorm = spec.norm(spec.hidden)
         self.post_attention_layernorm = spec.norm(spec.hidden)
         self.pre_feedforward_layernorm = spec.norm(spec.hidden)

@@ -9,17 +9,18 @@ from dataclasses import dataclass, replace
 
 from app.architectures.attention import Attended, Masks
 from app.architectures.cache import CacheLayer, KvCache
-from app.architectures.decoder import Attention, Decoder, DecoderBlock, DecoderSpec, Layer, feed_forward_of
+from app.architectures.decoder import Attention, AttentionPart, Decoder, DecoderBlock, DecoderSpec, Layer, feed_forward_of
+from app.architectures.deepseek import Router
 from app.architectures.mamba2 import Mamba2Mixer, Mamba2Spec
-from app.architectures.mixture_of_experts import ExpertsSpec, MixtureDecoder
+from app.architectures.mixture_of_experts import ExpertsSpec, MixtureDecoder, PlainExperts
 from app.architectures.network import Options
+from app.architectures.parallel_decoder import PlainFeedForward
 from app.architectures.positions import Turns
 from app.tape import operators as op
 from app.tape.modules import Linear, Module
 from app.tape.tensor import Parameter, Tensor
 
 Mixer = Callable[[Tensor, KvCache | None], Tensor]
-AttentionPart = Callable[[DecoderSpec, Options, int], Callable[..., Attended]]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -169,26 +170,38 @@ class FeedForwardPart(Module):
         return self.feed_forward(x), None
 
 
+class SparsePart(Module):
+    """Routed experts without gates and, beside them, a plain part that all tokens share."""
+
+    def __init__(self, spec: DecoderSpec, experts: ExpertsSpec) -> None:
+        self.gate = Router(spec.hidden, experts, sigmoid=True)
+        self.experts = PlainExperts(spec.hidden, experts, spec.activation)
+        self.shared_experts = PlainFeedForward(replace(spec, feed_forward=experts.shared_width))
+
+    def __call__(self, x: Tensor) -> Tensor:
+        tokens = x.view(-1, x.shape[-1])
+        _, weights, places = self.gate(tokens)
+        out = self.experts(tokens, places, weights).view(*x.shape)
+        return op.add(out, self.shared_experts(x))
+
+
 class NemotronH(HybridDecoder):
-    """Nemotron-H: every block is one part; `parts` names each block's: mixer, attention, feed_forward, experts."""
+    """Nemotron-H: every block is one part; `parts` names each block's: mixer, attention, feed_forward or experts."""
 
     def __init__(
-        self,
-        spec: DecoderSpec,
-        experts: ExpertsSpec,
-        recurrence: RecurrenceSpec,
-        options: Options,
-        parts: tuple[str, ...],
-        feed_forwards: dict[str, Callable[[DecoderSpec], Layer]],
+        self, spec: DecoderSpec, experts: ExpertsSpec, recurrence: RecurrenceSpec, options: Options, parts: tuple[str, ...]
     ) -> None:
-        self.parts, self.feed_forwards = parts, feed_forwards
+        self.parts = parts
         super().__init__(spec, experts, recurrence, options)
 
     def block(self, spec: DecoderSpec, options: Options, layer: int) -> Module:
         """One block with its single part."""
-        feed_forward = self.feed_forwards.get(self.parts[layer])
-        part = FeedForwardPart(feed_forward(spec)) if feed_forward else self._mixing(spec, options, layer)
-        return SinglePartBlock(spec, part)
+        match self.parts[layer]:
+            case "feed_forward":
+                return SinglePartBlock(spec, FeedForwardPart(PlainFeedForward(spec)))
+            case "experts":
+                return SinglePartBlock(spec, FeedForwardPart(SparsePart(spec, self.experts)))
+        return SinglePartBlock(spec, self._mixing(spec, options, layer))
 
     def kind(self, layer: int) -> object:
         """Blocks differ by their part."""
@@ -197,4 +210,5 @@ class NemotronH(HybridDecoder):
     def cache_layers(self) -> tuple[CacheLayer, ...]:
         """Keys and values of attention, states of mixers, nothing of feed-forward parts."""
         held = super().cache_layers()
-        return tuple(CacheLayer() if part in self.feed_forwards else layer for part, layer in zip(self.parts, held, strict=True))
+        without = {"feed_forward", "experts"}
+        return tuple(CacheLayer() if part in without else layer for part, layer in zip(self.parts, held, strict=True))

@@ -96,6 +96,19 @@ class Experts(Module):
         return op.multiply(activate(gate, self.activation), up)
 
 
+class PlainExperts(Experts):
+    """Routed experts of two projections with an activation between them."""
+
+    def __init__(self, hidden: int, experts: ExpertsSpec, activation: str) -> None:
+        super().__init__(hidden, experts, activation)
+        self.gate_up_proj = Parameter(experts.experts, experts.width, hidden)
+
+    def _projected(self, selected: Tensor) -> Tensor:
+        out = op.grouped_linear(selected, self.gate_up_proj, self.experts.width)
+        out = activate(out, self.activation)
+        return op.grouped_linear(op.cast(out, selected.dtype), self.down_proj, self.hidden)
+
+
 class SparseFeedForward(Module):
     """Router, experts and, where the model has one, the expert that all tokens share."""
 

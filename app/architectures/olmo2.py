@@ -2,7 +2,7 @@
 
 from app.architectures.attention import Attended, Masks
 from app.architectures.cache import KvCache
-from app.architectures.decoder import Attention, DecoderSpec, feed_forward_of, heads_of
+from app.architectures.decoder import Attention, AttentionPart, DecoderSpec, feed_forward_of, heads_of
 from app.architectures.network import Options
 from app.architectures.positions import Rotation, Turns
 from app.tape import operators as op
@@ -48,8 +48,8 @@ class NormedAttention(Attention):
 class PostNormBlock(Module):
     """Attention, then feed-forward, each normed before its residual sum."""
 
-    def __init__(self, spec: DecoderSpec, options: Options, layer: int) -> None:
-        self.self_attn = NormedAttention(spec, options, layer)
+    def __init__(self, spec: DecoderSpec, options: Options, layer: int, attention: AttentionPart = NormedAttention) -> None:
+        self.self_attn = attention(spec, options, layer)
         self.mlp = feed_forward_of(spec)
         self.post_attention_layernorm = spec.norm(spec.hidden)
         self.post_feedforward_layernorm = spec.norm(spec.hidden)

@@ -2,8 +2,9 @@
 
 from dataclasses import dataclass, field
 
-from app.architectures.build import Unmodelled, build_network
+from app.architectures.build import build_network
 from app.architectures.network import Inputs, Network, Options
+from app.architectures.readers.likeness import Unmodelled
 from app.architectures.stand_in import stand_in
 from app.estimation.residuals import FAMILIES, SIZE_ONLY, UNMEASURED, Residual
 from app.placement import Finding

@@ -151,16 +151,39 @@ def mamba2(config: Config) -> int:
     return ends(config) + config["num_hidden_layers"] * layer + hidden
 
 
+def cohere(config: Config) -> int:
+    """Both parts on one norm; Command R+ norms each head with weights of its own."""
+    size = config["hidden_size"] // config["num_attention_heads"]
+    normed = config.get("use_qk_norm", False) * (config["num_attention_heads"] + config["num_key_value_heads"]) * size
+    mixed = attention(config, bias_free_norms=normed)
+    return pre_norm(config, mixed + gated(config["hidden_size"], config["intermediate_size"]), norms=1)
+
+
+def olmo(config: Config) -> int:
+    """Norms have no weights."""
+    layer = attention(config) + gated(config["hidden_size"], config["intermediate_size"])
+    return config["num_hidden_layers"] * layer + ends(config)
+
+
+def starcoder2(config: Config) -> int:
+    hidden, feed_forward = config["hidden_size"], config["intermediate_size"]
+    layer = attention(config, input_bias=True, output_bias=True) + 2 * hidden * feed_forward + feed_forward + hidden
+    return config["num_hidden_layers"] * (layer + 4 * hidden) + 2 * hidden + ends(config)
+
+
 CLOSED_FORMS: dict[str, Callable[[Config], int]] = {
-    **dict.fromkeys(("llama", "mistral", "phi3", "gemma", "smollm3"), llama),
+    **dict.fromkeys(("llama", "mistral", "phi3", "gemma", "smollm3", "granite", "cwm", "ernie4_5", "helium"), llama),
     **dict.fromkeys(("deepseek_v2", "deepseek_v3"), deepseek),
-    "qwen2": qwen2,
+    **dict.fromkeys(("qwen2", "seed_oss", "glm"), qwen2),
+    **dict.fromkeys(("cohere", "cohere2"), cohere),
+    "olmo": olmo,
+    "starcoder2": starcoder2,
     "qwen3": qwen3,
     "qwen3_moe": qwen3_moe,
-    "mixtral": mixtral,
+    **dict.fromkeys(("mixtral", "granitemoe"), mixtral),
     "gemma2": gemma2,
     "gemma3_text": gemma3,
-    "olmo2": olmo2,
+    **dict.fromkeys(("olmo2", "olmo3"), olmo2),
     "olmoe": olmoe,
     "gpt_oss": gpt_oss,
     "gpt2": gpt2,

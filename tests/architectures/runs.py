@@ -21,6 +21,8 @@ SHAPE = {
     "intermediate_size": 512, "max_position_embeddings": 2048,
 }  # fmt: skip
 GPT = {"vocab_size": 4096, "n_embd": 256, "n_layer": 4, "n_head": 4}
+SLIDING = {**SHAPE, "sliding_window": 64}
+OWN_HEADS = {**SHAPE, "head_dim": 64}
 EXPERTS = {**SHAPE, "num_experts": 8, "num_local_experts": 8, "num_experts_per_tok": 2, "moe_intermediate_size": 128}
 LATENT = {
     **SHAPE, "num_key_value_heads": 4, "n_routed_experts": 8, "num_experts_per_tok": 2, "n_shared_experts": 1, "first_k_dense_replace": 1,
@@ -43,6 +45,25 @@ READERS = {"text_config": {**SHAPE, "head_dim": 64}, "vision_config": IMAGES}
 
 DECODERS: dict[str, Config] = {
     **dict.fromkeys(("llama", "mistral", "qwen2", "qwen3", "gemma", "olmo2", "phi3", "smollm3", "stablelm", "phi", "gpt_neox"), SHAPE),
+    **dict.fromkeys(
+        (
+            "arcee",
+            "cohere",
+            "granite",
+            "helium",
+            "hunyuan_v1_dense",
+            "ministral",
+            "ministral3",
+            "nemotron",
+            "olmo",
+            "seed_oss",
+            "starcoder2",
+        ),
+        SHAPE,
+    ),
+    **dict.fromkeys(("glm", "glm4", "ernie4_5"), OWN_HEADS),
+    **dict.fromkeys(("cohere2", "cwm", "exaone4", "olmo3"), SLIDING),
+    **dict.fromkeys(("granitemoe", "granitemoeshared"), EXPERTS),
     "gemma2": {**SHAPE, "head_dim": 64, "sliding_window": 64},
     "gemma3_text": {**SHAPE, "num_hidden_layers": 6, "head_dim": 64, "sliding_window": 64},
     "gpt2": GPT,
@@ -73,6 +94,16 @@ RECURRENT: dict[str, Config] = {
     "bamba": {**MAMBA_HEADS, "attn_layer_indices": [2]},
     "jamba": {**EXPERTS, "attn_layer_period": 4, "attn_layer_offset": 2, "mamba_d_state": 16},
     "falcon_h1": {**MAMBA_HEADS, "mamba_d_ssm": 512},
+    "nemotron_h": {
+        **SHAPE,
+        "mamba_num_heads": 8,
+        "mamba_head_dim": 64,
+        "ssm_state_size": 32,
+        "n_groups": 2,
+        "chunk_size": 32,
+        "head_dim": 64,
+        "layers_block_type": ["mamba", "mlp", "attention", "mlp"],
+    },
     "granitemoehybrid": {**EXPERTS, **MAMBA_HEADS, "layer_types": ["mamba", "mamba", "attention", "mamba"]},
 }  # decoders that hold states beside or instead of keys and values
 ENCODERS: dict[str, Config] = {

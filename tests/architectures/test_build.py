@@ -2,8 +2,9 @@
 
 import pytest
 
-from app.architectures.build import Unmodelled, build_network
+from app.architectures.build import build_network
 from app.architectures.network import Options
+from app.architectures.readers.likeness import Unmodelled
 from app.errors import InvalidInput
 from app.workloads.model import ConfigModel, PresetModel, SizeModel
 
@@ -22,6 +23,20 @@ def test_an_unknown_decoder_is_taken_for_the_nearest_family_and_says_so() -> Non
     network = build_network(ConfigModel(config=UNKNOWN_DECODER), Options())
     assert network.taken_for is not None
     assert "brand_new" in network.taken_for
+
+
+def test_an_unknown_mixture_is_taken_for_one_with_as_many_experts() -> None:
+    config = {**UNKNOWN_DECODER, "num_experts": 8, "num_experts_per_tok": 2, "moe_intermediate_size": 64, "num_shared_experts": 1}
+    network = build_network(ConfigModel(config=config), Options())
+    assert network.taken_for is not None
+    assert "experts" in network.taken_for
+    assert network.experts_active() == 2 / 8
+
+
+def test_an_unknown_encoder_is_taken_for_bert() -> None:
+    network = build_network(ConfigModel(config={**UNKNOWN_DECODER, "type_vocab_size": 2, "hidden_dropout_prob": 0.1}), Options())
+    assert network.taken_for is not None
+    assert "BERT" in network.taken_for
 
 
 def test_a_configuration_without_a_decoders_fields_is_not_guessed_at() -> None:

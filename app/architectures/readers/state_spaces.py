@@ -7,13 +7,14 @@ from typing import Any
 
 from app.architectures.cache import CacheLayer
 from app.architectures.granite import GraniteHybrid
-from app.architectures.hybrid import FalconH1, HybridDecoder, RecurrenceSpec, ScaledMixer
+from app.architectures.hybrid import FalconH1, HybridDecoder, NemotronH, RecurrenceSpec, ScaledMixer
 from app.architectures.mamba import MambaMixer, MambaSpec
 from app.architectures.mamba2 import Mamba2Mixer, Mamba2Spec
 from app.architectures.mixture_of_experts import ExpertsSpec
 from app.architectures.network import Network, Options
+from app.architectures.olmo2 import FloatNorm
 from app.architectures.parallel_decoder import PartialAttention
-from app.architectures.readers.fields import activation, divides, flag, integer, items, layers, optional_count, turned_share
+from app.architectures.readers.fields import MOST_LAYERS, activation, divides, flag, integer, items, layers, optional_count, turned_share
 from app.architectures.readers.llama import llama_spec
 from app.architectures.readers.mixtures import chosen_experts
 from app.architectures.state_space_model import StackSpec, StateSpaceModel
@@ -179,6 +180,54 @@ def granite_hybrid(config: Config, options: Options) -> Network:
         experts = ExpertsSpec(experts=count, chosen=chosen, width=width, shared_width=shared, sparse=(True,) * spec.layers)
     spec = replace(spec, turned=(rope,) * spec.layers)
     return GraniteHybrid(spec, experts, _recurrence(mixer, _as_long_as(recurrent, spec.layers)), options)
+
+
+NEMOTRON_PARTS = {
+    "M": "mixer", "mamba": "mixer", "linear_attention": "mixer", "*": "attention", "attention": "attention",
+    "full_attention": "attention", "-": "feed_forward", "mlp": "feed_forward", "E": "experts", "moe": "experts",
+}  # fmt: skip
+
+
+def nemotron_h(config: Config, options: Options) -> Network:
+    """NemotronHConfig: `hybrid_override_pattern` or `layers_block_type` names the one part of each block."""
+    pattern = config.get("hybrid_override_pattern") or items(config, "layers_block_type") or items(config, "layer_types")
+    parts = tuple(NEMOTRON_PARTS.get(str(kind), "mixer") for kind in pattern)
+    if not 1 <= len(parts) <= MOST_LAYERS:
+        raise invalid_field("model.config.hybrid_override_pattern", f"must name from 1 to {MOST_LAYERS} blocks")
+    given = {
+        "vocab_size": 131_072, "hidden_size": 4096, "num_attention_heads": 32, "num_key_value_heads": 8, "head_dim": 128,
+        "intermediate_size": 21_504, "mlp_bias": False, **config, "num_hidden_layers": len(parts),
+    }  # fmt: skip
+    spec = llama_spec(
+        {**given, "hidden_act": config.get("mlp_hidden_act") or "relu2"}, norm=FloatNorm, wide_logits=True, turned=(False,) * len(parts)
+    )
+    mixer = Mamba2Spec(
+        hidden=spec.hidden,
+        heads=integer(config, "mamba_num_heads", default=128),
+        head_size=integer(config, "mamba_head_dim", default=64),
+        groups=integer(config, "n_groups", "mamba_n_groups", default=8),
+        state=integer(config, "ssm_state_size", default=128),
+        taps=integer(config, "conv_kernel", "mamba_d_conv", default=4),
+        chunk=integer(config, "chunk_size", "mamba_chunk_size", default=128),
+        activation=activation(config, "mamba_hidden_act", default="silu"),
+        convolution_bias=flag(config, "use_conv_bias", True),
+        bias=flag(config, "mamba_proj_bias", False),
+    )
+    experts = _nemotron_experts(config, parts)
+    return NemotronH(spec, experts, _recurrence(mixer, tuple(part == "mixer" for part in parts)), options, parts)
+
+
+def _nemotron_experts(config: Config, parts: tuple[str, ...]) -> ExpertsSpec:
+    if "experts" not in parts:
+        return ExpertsSpec.none(len(parts))
+    count = integer(config, "n_routed_experts", default=8)
+    return ExpertsSpec(
+        experts=count,
+        chosen=chosen_experts(config, count, 2),
+        width=integer(config, "moe_intermediate_size", default=7688),
+        shared_width=integer(config, "moe_shared_expert_intermediate_size", default=7688),
+        sparse=tuple(part == "experts" for part in parts),
+    )
 
 
 def _as_long_as(kinds: tuple[bool, ...], count: int) -> tuple[bool, ...]:

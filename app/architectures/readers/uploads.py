@@ -11,11 +11,12 @@ from typing import Any
 
 from pydantic import TypeAdapter, ValidationError
 
-from app.architectures.build import Unmodelled, build_network
+from app.architectures.build import build_network
 from app.architectures.network import Network, Options
 from app.architectures.readers import gguf_config, gguf_header, keras_json, onnx_graph, safetensors_header
 from app.architectures.readers.bounded_json import decode_object
 from app.architectures.readers.checkpoint_config import Recognized, by_size, preset_of, recognize
+from app.architectures.readers.likeness import Unmodelled
 from app.architectures.readers.read_model import ReadModel, assumed, doubtful, weighed
 from app.architectures.readers.stored_formats import format_by_size, gguf_format, safetensors_format
 from app.architectures.readers.tensor_table import unreadable

@@ -13,7 +13,7 @@ def _charge(x: Tensor) -> None:
     x.tape.record.charge("normalization", x.dtype, _FLOPS_PER_ELEMENT * x.size, 2 * x.bytes)
 
 
-def layer_norm(x: Tensor, weight: Parameter | None, bias: Parameter | None) -> Tensor:
+def layer_norm(x: Tensor, weight: Tensor | None, bias: Tensor | None) -> Tensor:
     """Fused layer norm: keeps its input, mean and reciprocal deviation (fp32, one each per row). fp32 under autocast."""
     dtype = x.dtype
     x = raise_to_fp32(x.reduced())
