@@ -15,13 +15,12 @@ from app.architectures.readers import (
     torchvision_config,
     transformers_config,
 )
-from app.architectures.readers.likeness import Unmodelled
+from app.architectures.readers.likeness import Unmodelled, too_unlike
 from app.workloads.fields import invalid_field
 from app.workloads.model import ConfigModel, GraphModel, LayerListModel, ModelReference, PresetModel, SizeModel
 
 BY_MODEL_TYPE = {**transformers_config.BUILDERS, **torchvision_config.BUILDERS}
 DIFFUSERS = {**diffusers_config.BUILDERS, **diffusers_pipeline.BUILDERS}
-FURTHEST_LIKENESS = 0.05  # share of a model's parameters by which a likeness may differ
 
 
 def build_network(reference: ModelReference, options: Options) -> Network:
@@ -53,7 +52,7 @@ def _preset(reference: PresetModel, options: Options) -> Network:
         network = build_from_config({**entry.config, **reference.options}, options)
     except Unmodelled as unmodelled:
         raise Unmodelled(entry.name, entry.parameters, entry.family) from unmodelled
-    if network.taken_for and abs(network.parameter_count() / entry.parameters - 1) > FURTHEST_LIKENESS:
+    if too_unlike(network, entry.parameters):
         raise Unmodelled(entry.name, entry.parameters, entry.family)
     return network
 

@@ -17,6 +17,7 @@ SHARED_FIELDS = ("n_shared_experts", "num_shared_experts", "moe_num_shared_exper
 DENSE_FIELDS = ("first_k_dense_replace", "num_dense_layers")
 CHOSEN_FIELDS = ("num_experts_per_tok", "moe_k", "moe_topk", "top_k_experts")
 USUAL_HEAD_SIZE = 128
+FURTHEST_LIKENESS = 0.05  # share of a model's parameters by which a likeness may differ
 ENCODER_FIELDS = ("type_vocab_size", "hidden_dropout_prob", "attention_probs_dropout_prob")
 
 
@@ -26,6 +27,11 @@ class Unmodelled(RigwiseError):
     def __init__(self, what: str, parameters: int | None, family: str = "decoder") -> None:
         self.what, self.parameters, self.family = what, parameters, family
         super().__init__(f"{what} has no program yet")
+
+
+def too_unlike(found: Network, parameters: int) -> bool:
+    """Whether a network is taken for another that is not even of its size."""
+    return found.taken_for is not None and abs(found.parameter_count() / parameters - 1) > FURTHEST_LIKENESS
 
 
 def network(config: Config, what: str, options: Options) -> Network:

@@ -16,7 +16,7 @@ from app.architectures.network import Network, Options
 from app.architectures.readers import gguf_config, gguf_header, keras_json, onnx_graph, safetensors_header
 from app.architectures.readers.bounded_json import decode_object
 from app.architectures.readers.checkpoint_config import Recognized, by_size, preset_of, recognize
-from app.architectures.readers.likeness import Unmodelled
+from app.architectures.readers.likeness import Unmodelled, too_unlike
 from app.architectures.readers.read_model import ReadModel, assumed, doubtful, weighed
 from app.architectures.readers.stored_formats import format_by_size, gguf_format, safetensors_format
 from app.architectures.readers.tensor_table import unreadable
@@ -153,6 +153,8 @@ def _checked(read: ReadModel) -> ReadModel:
         raise unreadable(f"the model in this file is out of bounds: {error.errors(include_url=False)[0]['msg']}") from None
     except Unmodelled as unmodelled:
         return _as_size(read, unmodelled)
+    if read.table and read.table.weights and too_unlike(network, read.table.weights):
+        return _as_size(read, Unmodelled(str(network.taken_for).partition(" is not modelled")[0], read.table.weights))
     return _compared(read, network)
 
 
