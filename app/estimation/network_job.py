@@ -60,7 +60,7 @@ class NetworkJob(Job, Generic[W]):
             return refusal
         spread = self._needs.first_fitting(self._strategies(gpu, quantity), gpu)
         if spread is None:
-            return Unplaceable(reason=f"the request fixes another number of GPUs than {quantity}", code="gpu_count")
+            return Unplaceable(reason=f"neither the request nor its software spreads the job over {quantity} GPUs", code="gpu_count")
         return self._placement(gpu, spread)
 
     def gpu_bytes(self, gpu: Gpu, quantity: int) -> int | None:

@@ -41,7 +41,7 @@ class Runtime:
     arena: bool = False
     graphs_bytes: int = 0
     fit_margin_bytes: int = 0  # left free on a card where the runtime itself chooses how many layers go there
-    splits_by: Literal["layers", "tensor"] = "layers"  # how several GPUs share one model
+    splits_by: Literal["layers", "tensor", "nothing"] = "layers"  # how several GPUs share one model
     context_bytes: int | None = None  # None: the framework context of overheads.py
     least_capability: float = 0.0
 
@@ -72,7 +72,7 @@ RUNTIMES = {
     "whisper.cpp": Runtime(
         source="whisper.cpp start-up logs, tiny to large", vendors=EVERY_VENDOR, residual=LOGGED, buffer=buffers.whisper_cpp,
         formula="buffers of the convolutions, the encoder, its cross keys and the decoder over 1500 and 448 positions",
-        cache_multiple=256, audio_multiple=256, beams=3, context_bytes=NATIVE_CONTEXT,
+        cache_multiple=256, audio_multiple=256, beams=3, context_bytes=NATIVE_CONTEXT, splits_by="nothing",
     ),
     "vllm": Runtime(
         source="vLLM profile runs in start-up logs", vendors=NVIDIA_AMD, residual=LOGGED, buffer=buffers.vllm,
@@ -98,14 +98,17 @@ RUNTIMES = {
     ),
     "transformers": Runtime(source="transformers 5.23", vendors=EVERY_VENDOR, least_capability=TORCH_CAPABILITY),
     "pytorch": Runtime(source="PyTorch 2.13", vendors=EVERY_VENDOR, splits_by="tensor", least_capability=TORCH_CAPABILITY),
-    "diffusers": Runtime(source="diffusers 0.42", vendors=EVERY_VENDOR, least_capability=TORCH_CAPABILITY),
+    # Of a pipeline diffusers puts whole components on different GPUs (device_map="balanced"); the denoiser is not divided.
+    "diffusers": Runtime(source="diffusers 0.42", vendors=EVERY_VENDOR, splits_by="nothing", least_capability=TORCH_CAPABILITY),
     "onnxruntime": Runtime(
         source="onnxruntime, CUDA execution provider: arena_extend_strategy kNextPowerOfTwo", vendors=EVERY_VENDOR, arena=True,
+        splits_by="nothing",
         expands_latent=True,
     ),
     "faster-whisper": Runtime(
         source="faster-whisper's benchmark tables, large-v3, turbo and distil-large-v3", vendors=NVIDIA, residual=LOGGED,
         buffer=buffers.ctranslate, formula="CTranslate2: scores and softmax of the encoder in 16 bits, and 330 MB of libraries", beams=5,
+        splits_by="nothing",
     ),
 }  # fmt: skip
 

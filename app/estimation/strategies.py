@@ -83,7 +83,8 @@ def strategy_name(spread: Sharding) -> str:
 
 
 def inference_strategies(parallelism: Parallelism | str, gpus: int, splits_by: str, heads: int) -> Iterator[Sharding]:
-    """What was asked for, where it was; else the runtime's own way: tensor parallel where the heads divide, otherwise by layers."""
+    """What was asked for, where it was; else the runtime's own way: tensor parallel where the heads divide, otherwise by layers; nothing
+    where the runtime keeps a model on one GPU."""
     if isinstance(parallelism, Parallelism) and parallelism.model_fields_set:
         requested = requested_sharding(parallelism)
         if requested.gpus == gpus:
@@ -93,5 +94,5 @@ def inference_strategies(parallelism: Parallelism | str, gpus: int, splits_by: s
         yield Sharding()
     elif splits_by == "tensor" and heads % gpus == 0:
         yield Sharding(gpus=gpus, tensor=gpus)
-    else:
+    elif splits_by != "nothing":
         yield Sharding(gpus=gpus, pipeline=gpus)

@@ -10,7 +10,7 @@ from typing import NamedTuple
 from app.hardware import Gpu
 from app.placement import Demand, Finding
 from app.recommendation.machine import Machine
-from app.recommendation.memory import has_ecc, kit_plugs_into
+from app.recommendation.memory import balanced, has_ecc, kit_plugs_into
 from app.recommendation.rules import Rule, findings
 from app.recommendation.seating import CORES_PER_GPU, Seat, seat_findings
 from app.recommendation.storage import bays_used, capacity_bytes, fits, free_bays, read_bytes_s
@@ -146,6 +146,11 @@ MACHINE_RULES: tuple[Rule[Trial], ...] = (
         remedy="use larger modules",
     ),
     Rule(
+        code="channel-balance", severity="blocker", broken=lambda t: not balanced(_modules(t), t.machine.platform.memory_channels),
+        reason=lambda t: f"{_modules(t)} modules fill the {t.machine.platform.memory_channels} memory channels unevenly",
+        remedy="use an even number of modules",
+    ),
+    Rule(
         code="most-memory", severity="blocker", broken=lambda t: _kits_gb(t) > t.machine.platform.max_memory_gb,
         reason=lambda t: f"{t.machine.platform.name} takes at most {t.machine.platform.max_memory_gb} GB",
         remedy="use a platform that takes more memory",
@@ -171,8 +176,9 @@ MACHINE_RULES: tuple[Rule[Trial], ...] = (
         remedy="faster SSDs or more of them would raise the speed",
     ),
     Rule(
-        code="memory-channels", severity="note", broken=lambda t: 0 < _modules(t) * 2 < t.machine.platform.memory_channels,
-        reason=lambda t: f"{_modules(t)} modules on {t.machine.platform.memory_channels} memory channels",
+        code="memory-channels", severity="caution", broken=lambda t: 0 < _modules(t) * 2 < t.machine.platform.memory_channels,
+        reason=lambda t: f"{_modules(t)} memory {'module' if _modules(t) == 1 else 'modules'} on "
+        f"{t.machine.platform.memory_channels} channels",
         remedy="the processor reads memory at a fraction of its speed; populate at least half of the channels for work on the processor",
     ),
     Rule(

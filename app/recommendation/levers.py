@@ -11,6 +11,8 @@ from app.recommendation.market import market_for
 from app.recommendation.search import Candidate, CheapestSearch
 from app.workloads.limits import Limits
 
+LEAST_SAVING = 0.01  # of the memory: less is not worth a change
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Proposal:
@@ -23,8 +25,8 @@ class Proposal:
 
 
 def levers(base: Proposal, proposals: Iterable[Proposal], limits: Limits, catalogue: Catalogue) -> tuple[Lever, ...]:
-    """The proposals that need less memory than `base`, or for which there is a cheaper machine, or one at all; cheapest first, of
-    equal price in the order given, which is from the mildest change.
+    """The proposals that need noticeably less memory than `base`, or for which there is a cheaper machine, or one at all; cheapest first,
+    of equal price in the order given, which is from the mildest change.
 
     `Lever.cheapest` does not look at the budget: a change that almost reaches it is worth knowing.
     """
@@ -46,7 +48,8 @@ def _lever(proposal: Proposal, base: Proposal, at_first: Candidate | None, then:
 
 
 def _smaller(proposal: Proposal, base: Proposal) -> bool:
-    return proposal.gpu_bytes < base.gpu_bytes or (not base.gpu_bytes and proposal.host_bytes < base.host_bytes)
+    before, then = (base.gpu_bytes, proposal.gpu_bytes) if base.gpu_bytes else (base.host_bytes, proposal.host_bytes)
+    return then < (1 - LEAST_SAVING) * before
 
 
 def _cheaper(then: Candidate | None, at_first: Candidate | None) -> bool:

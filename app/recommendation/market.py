@@ -124,7 +124,7 @@ class Market:
 
 def shape(gpu: Gpu) -> Hashable:
     """What decides where a card goes."""
-    return (gpu.form_factor, gpu.slots, gpu.power_w, gpu.pcie_lanes)
+    return (gpu.form_factor, gpu.slots, gpu.power_w, gpu.pcie_lanes, gpu.segment)
 
 
 def _sockets(platform: Platform) -> Hashable:

@@ -55,6 +55,12 @@ def has_ecc(platform: Platform, kits: Iterable[tuple[RamKit, int]]) -> bool:
     return platform.ecc and all(kit.ecc for kit, _ in kits)
 
 
+def balanced(modules: int, channels: int) -> bool:
+    """Whether so many modules fill the channels evenly: one, an even number, or as many as divide the channels. Three modules on two
+    channels run partly at the speed of one (Intel and AMD population guides)."""
+    return modules <= 1 or modules % 2 == 0 or channels % modules == 0
+
+
 def most_kits(kit: RamKit, platform: Platform) -> int:
     """How many of the kit alone fit the slots and the platform's largest memory."""
     return min(platform.dimm_slots // kit.modules, platform.max_memory_gb // kit.total_gb) if kit_plugs_into(kit, platform) else 0
@@ -123,7 +129,8 @@ class MemoryChoices:
         modules = sum(kit.modules * quantity for kit, quantity in items)
         total_gb = sum(kit.total_gb * quantity for kit, quantity in items)
         cost = cost_of(assortment)
-        if cost is None or modules > self.platform.dimm_slots or total_gb > self.platform.max_memory_gb:
+        too_many = modules > self.platform.dimm_slots or total_gb > self.platform.max_memory_gb
+        if cost is None or too_many or not balanced(modules, self.platform.memory_channels):
             return None
         bandwidth = ram_bandwidth_gb_s(self.platform, items)
         return MemoryFill(items=items, cost=cost, total_bytes=total_gb * GIB, modules=modules, bandwidth_gb_s=bandwidth)

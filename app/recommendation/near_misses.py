@@ -26,7 +26,7 @@ def _over_budget(exploration: Exploration, frontier: Sequence[Candidate], bills:
     if nearest is None:
         return None
     more = Money(int(nearest.cost - exploration.budget), exploration.market.currency)
-    gain = f" and is {nearest.speed / fastest:.2g} times as fast as the fastest inside it" if nearest.speed > fastest > 0 else ""
+    gain = f" and is {nearest.speed / fastest:.3g} times as fast as the fastest inside it" if nearest.speed > fastest > 0 else ""
     return NearMiss(machine=bills.machine(nearest), reason=f"it costs {more} more than the budget{gain}")
 
 

@@ -183,9 +183,9 @@ SEAT_RULES: tuple[Rule[Seat], ...] = (
         remedy="use blower or water-cooled versions, or leave a slot between the cards",
     ),
     Rule(
-        code="passive-cooling", severity="caution", broken=_passive_in_office,
-        reason=lambda seat: f"{_card_name(seat)} has no fan of its own and relies on the air stream of a server",
-        remedy="add a ducted fan, or choose a server case",
+        code="passive-cooling", severity="blocker", broken=_passive_in_office,
+        reason=lambda seat: f"{_card_name(seat)} has no fan of its own: outside the air stream of a server it overheats in minutes",
+        remedy="choose a server, or a card with fans",
     ),
     Rule(
         code="several-outlets", severity="caution", broken=lambda seat: _power(seat) > OUTLET_230V_W,

@@ -26,6 +26,12 @@ class LoraLinear(Module):
         for part in (self.lora_A, self.lora_B):
             part.weight.own_dtype = part.weight.dtype = dtype
 
+    @property
+    def weight(self) -> Parameter:
+        """That of the base layer, as networks ask for its type. Source: peft 0.21, BaseTunerLayer.weight."""
+        weight: Parameter = self.base_layer.weight  # type: ignore[attr-defined]
+        return weight
+
     def __call__(self, x: Tensor) -> Tensor:
         result = self.base_layer(x)  # type: ignore[operator]
         dtype = result.dtype

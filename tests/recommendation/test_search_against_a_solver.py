@@ -129,11 +129,20 @@ class Shop:
             self.programme.at_least({at: 1, keep: -1}, 0)
             self.programme.at_least({keep: -1, **dict.fromkeys(chosen.values(), -1.0)}, -1)
         self.programme.at_least(dict.fromkeys(chosen.values(), -1.0), -1)
+        for count, kit in counts.items():
+            if kit.modules % 2:
+                self._one_or_even(count)
         self._covered({count: -kit.modules for count, kit in counts.items()}, lambda board: board.dimm_slots)
         self._covered({count: -kit.total_gb for count, kit in counts.items()}, lambda board: board.max_memory_gb)
         have = {count: float(kit.total_gb) for count, kit in counts.items()}
         included = {keep: float(self.platforms[at].included_ram_gb) for at, keep in kept.items()}
         self.programme.at_least({**have, **included, **{load: -need for load, need in self.ram_need.items()}}, 0)
+
+    def _one_or_even(self, count: int) -> None:
+        """Single modules go in alone or in pairs: count = alone + 2 x pairs, and no pairs beside one that is alone."""
+        alone, pairs = self.programme.variable(), self.programme.variable(MOST / 2)
+        self.programme.rows.append(({count: 1.0, alone: -1.0, pairs: -2.0}, 0, 0))
+        self.programme.at_least({pairs: -1.0, alone: -MOST / 2}, -MOST / 2)
 
     def _drives(self) -> None:
         """One model of SSD and one of hard disk."""

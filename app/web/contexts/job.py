@@ -24,16 +24,20 @@ def speed_unit(workload: Document) -> str:
     """What a speed counts: tokens for text, images, audio clips, rows of a table."""
     if workload["kind"] == "classical":
         return "row"
-    if workload.get("image_size") or workload.get("frames"):
-        return "img"
-    return "clip" if workload.get("audio_seconds") else "tok"
+    if workload.get("frames") or workload.get("audio_seconds"):
+        return "clip"
+    return "img" if workload.get("image_size") else "tok"
 
 
 def counted_unit(workload: Document, speeds: Iterable[Document]) -> str:
-    """The same for an answer: a network that is run and generates no text counts samples, unless it is known to read images or sound."""
-    unit = speed_unit(workload)
-    whole_samples = workload["kind"] == "inference" and any(speed.get("samples_or_tokens_per_second") for speed in speeds)
-    return "sample" if unit == "tok" and whole_samples else unit
+    """The same for an answer: a network that is run and generates no text counts samples, unless it is known to read images or sound;
+    one that reads sound and writes text counts what it writes."""
+    unit, known = speed_unit(workload), list(speeds)
+    if workload["kind"] != "inference":
+        return unit
+    if any(speed.get("samples_or_tokens_per_second") for speed in known):
+        return "sample" if unit == "tok" else unit
+    return "tok" if any(speed.get("decode_tokens_per_second") for speed in known) else unit
 
 
 def job_summary(workload: Document, names: Names) -> str:

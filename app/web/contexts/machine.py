@@ -13,6 +13,7 @@ from app.web.contexts.values import Document, money_of, rate, whole
 from app.web.formats import duration
 
 HOUR_SECONDS = 3600
+WHOLE_KWH = 100  # from here on no decimals
 TIGHT_SHARE = 0.92  # of a GPU's memory, above which little can change
 
 
@@ -252,7 +253,8 @@ def _run(run: Document | None) -> Iterable[str]:
         return
     yield f"{duration(run['hours'] * HOUR_SECONDS)} in all"
     cost = f", {money_of(run['electricity'])} of electricity" if run["electricity"] else ""
-    yield f"{run['energy_kwh']:,.3g} kWh{cost}"
+    energy = run["energy_kwh"]
+    yield f"{energy:,.0f} kWh{cost}" if energy >= WHOLE_KWH else f"{energy:.3g} kWh{cost}"
 
 
 _DEGREES = (

@@ -29,7 +29,9 @@ def _text(proof: Document) -> str:
         return "No price of it has a history to judge by yet"
     if proof["survives"]:
         return f"Stays the pick if its prices rise as in a usual month (+{rise})"
-    return f"A usual month of price moves (+{rise}) would make {proof['becomes'] or 'nothing inside the budget'} the pick"
+    if not proof["becomes"]:
+        return f"A usual month of price moves (+{rise}) would put it over the budget"
+    return f"A usual month of price moves (+{rise}) would make {proof['becomes']} the pick"
 
 
 def _unknown(proof: Document) -> str:
