@@ -145,7 +145,7 @@ def test_few_processor_cores_for_many_cards_are_a_note() -> None:
         ({"ssd": ((drive(), 3),)}, {}, "drive-bays", "blocker"),
         ({"placement": placement(read_bytes_per_second=11 * GB)}, {}, "drive-speed", "blocker"),
         ({"placement": placement(read_bytes_per_second=9 * GB)}, {}, "drives-hold-up", "caution"),
-        ({"platform": platform(memory_channels=8)}, {}, "memory-channels", "note"),
+        ({"platform": platform(memory_channels=8)}, {}, "memory-channels", "caution"),
         ({"placement": placement(gpu_bytes=2 * GIB, gpu_bytes_high=2 * GIB)}, {}, "lavish-gpu", "note"),
         ({"ram": ((kit(module_gb=64), 1),), "placement": placement(host_bytes=8 * GIB)}, {}, "lavish-ram", "note"),
     ],
