@@ -57,6 +57,18 @@ def checked(read: Callable[[], T]) -> T:
         ) from None
 
 
+def all_of(*reads: Callable[[], object]) -> None:
+    """Runs every one of them. Raises InvalidInput with the complaints of all, so that nobody mends one field at a time."""
+    errors: list[FieldError] = []
+    for read in reads:
+        try:
+            read()
+        except InvalidInput as complaint:
+            errors += complaint.errors
+    if errors:
+        raise InvalidInput(errors)
+
+
 def _path(location: tuple[Any, ...]) -> str:
     names = [str(step) for step in location if isinstance(step, str) and step != "spec"]
     return names[0] if names else ""

@@ -5,6 +5,9 @@ from collections.abc import Iterator
 import pytest
 from playwright.sync_api import Browser, ConsoleMessage, Page
 
+from tests.browser.administration import admin as admin
+from tests.browser.administration import admin_server as admin_server
+
 REFUSED_ON_PURPOSE = "the server responded with a status of 422"
 
 

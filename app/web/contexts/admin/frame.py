@@ -19,6 +19,7 @@ class Entry:
 NAVIGATION: tuple[Entry, ...] = (
     Entry("Dashboard", "/admin"),
     Entry("Items", "/admin/items"),
+    Entry("Prices", "/admin/prices"),
     Entry("Exchange rates", "/admin/rates"),
     Entry("Revisions", "/admin/revisions"),
     Entry("Audit", "/admin/audit", "admin"),
@@ -40,6 +41,7 @@ NOTICES: Mapping[str, str] = {
     "rolled-back": "Rolled back. This is the new revision.",
     "rate-added": "The rate is recorded.",
     "user-changed": "Done.",
+    "prices-added": "The prices are recorded. This is the revision that holds them.",
     "session-ended": "The session has ended.",
     "sessions-ended": "Every other session of yours has ended.",
     "factor-off": "Signing in needs the password alone again.",
@@ -70,4 +72,4 @@ def admin_frame(who: SignedIn, path: str, done: str) -> AdminFrame:
 
 
 def _within(path: str, address: str) -> bool:
-    return path == address or path.startswith(f"{address}/")
+    return path == address or (address != "/admin" and path.startswith(f"{address}/"))

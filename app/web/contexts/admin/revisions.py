@@ -12,7 +12,7 @@ from app.recommendation.machine import Machine
 from app.web.contexts.admin.account import moment
 from app.web.contexts.machine import quantified
 from app.web.contexts.specification import label
-from app.web.formats import day
+from app.web.formats import day, plural
 
 LINES_SHOWN = 200
 ROLE_LABELS = {"cheapest": "cheapest", "value": "best value", "fastest": "fastest", "headroom": "most headroom"}
@@ -159,17 +159,17 @@ def _machine(machine: Machine | None) -> str:
 
 def _counts(found: Difference) -> list[str]:
     verdicts = [change.verdict for change in found.items]
-    counts = {
-        "items added": verdicts.count("new"),
-        "items changed": verdicts.count("changed"),
-        "items withdrawn": verdicts.count("withdrawn"),
-        "prices added": len(found.prices),
-        "prices withdrawn": len(found.withdrawn_prices),
-        "rates added": len(found.rates),
-        "rates withdrawn": len(found.withdrawn_rates),
-        "names changed": len(found.aliases),
-    }
-    return [f"{count:,} {what}" for what, count in counts.items() if count]
+    counts = (
+        ("item", "added", verdicts.count("new")),
+        ("item", "changed", verdicts.count("changed")),
+        ("item", "withdrawn", verdicts.count("withdrawn")),
+        ("price", "added", len(found.prices)),
+        ("price", "withdrawn", len(found.withdrawn_prices)),
+        ("rate", "added", len(found.rates)),
+        ("rate", "withdrawn", len(found.withdrawn_rates)),
+        ("name", "changed", len(found.aliases)),
+    )
+    return [f"{plural(count, what)} {verb}" for what, verb, count in counts if count]
 
 
 def _item(change: ItemChange) -> ItemChangeView:
@@ -207,4 +207,4 @@ def _alias(alias: AliasFact) -> Line:
 
 
 def _text(value: Any) -> str:
-    return "empty" if value in {None, ""} else str(value)
+    return "empty" if value in {None, ""} else f"{value:g}" if isinstance(value, float) else str(value)

@@ -4,7 +4,20 @@ from fastapi import APIRouter, Depends
 
 from app.accounts.roles import Role
 from app.web.access import require
-from app.web.routes.admin import account, audit, dashboard, items, prices, rates, revisions, rollback, sign_in, sign_out, users
+from app.web.routes.admin import (
+    account,
+    audit,
+    dashboard,
+    items,
+    pasted_prices,
+    prices,
+    rates,
+    revisions,
+    rollback,
+    sign_in,
+    sign_out,
+    users,
+)
 
 GUARDED: tuple[tuple[APIRouter, Role], ...] = (
     (dashboard.router, "editor"),
@@ -12,6 +25,7 @@ GUARDED: tuple[tuple[APIRouter, Role], ...] = (
     (prices.router, "editor"),
     (revisions.router, "editor"),
     (rollback.router, "admin"),
+    (pasted_prices.router, "editor"),
     (rates.router, "editor"),
     (audit.router, "admin"),
     (users.router, "admin"),

@@ -11,10 +11,11 @@ from app.accounts.sessions import SignedIn
 from app.catalogue.editing import Conflict, Version, refuse_overwriting, version_of
 from app.catalogue.facts import AliasFact, Changes, ItemFact
 from app.catalogue.history import aliases_at, current_revision
+from app.catalogue.specs import SPECS
 from app.errors import InvalidInput, NotFound
 from app.hardware import PartKind
 from app.web.access import SignedInUser
-from app.web.admin_form import checked, fields_of, reason_of
+from app.web.admin_form import all_of, checked, fields_of, reason_of
 from app.web.admin_page import admin_page, see
 from app.web.contexts.admin.items import ONE_OF, ItemPage, ItemsPage, again, item_page, item_rows, kinds_to_choose, merged
 from app.web.recording import Act, record_act
@@ -45,19 +46,18 @@ def new_item(request: Request, kind: str) -> Response:
 def add_item(request: Request, kind: str, pairs: FormPairs, who: SignedInUser, site: SiteOf) -> Response:
     """A new item, as one revision."""
     page, fields = _empty(kind), fields_of(pairs)
-
-    def changes(session: Session) -> Changes:
-        wanted = _read(page, fields)
-        if version_of(session, wanted.id):
-            raise InvalidInput(f"there is an item '{wanted.id}' already; open that one, or choose another id", "id")
-        return Changes(items=(wanted,))
-
     try:
-        act = Act(name="item.add", subject=fields.get("id", ""), kind="edit", reason=reason_of(fields))
-        record_act(site, who, act, changes)
+        wanted, reason = _read(page, fields)
+        record_act(site, who, Act(name="item.add", subject=wanted.id, kind="edit", reason=reason), lambda session: _added(session, wanted))
     except InvalidInput as complaint:
         return admin_page(request, "pages/admin/item.html", again(page, fields, complaint), status=422)
-    return see(f"{HERE}/{fields['id'].strip()}?done=item-added")
+    return see(f"{HERE}/{wanted.id}?done=item-added")
+
+
+def _added(session: Session, wanted: ItemFact) -> Changes:
+    if version_of(session, wanted.id):
+        raise InvalidInput(f"there is an item '{wanted.id}' already; open that one, or choose another id", "id")
+    return Changes(items=(wanted,))
 
 
 @router.get("/{item_id}")
@@ -71,12 +71,12 @@ def save_item(request: Request, item_id: str, pairs: FormPairs, who: SignedInUse
     """Saves the item, unless somebody else did since the form was opened: then both versions are shown."""
     page, fields = _page(item_id, site), fields_of(pairs)
     try:
-        wanted, reason, base = _read(page, fields), reason_of(fields), _base(fields)
+        wanted, reason = _read(page, fields)
     except InvalidInput as complaint:
         return admin_page(request, "pages/admin/item.html", again(page, fields, complaint), status=422)
 
     def changes(session: Session) -> Changes:
-        refuse_overwriting(session, wanted, base)
+        refuse_overwriting(session, wanted, _base(fields))
         return Changes(items=(wanted,))
 
     try:
@@ -144,12 +144,19 @@ def _found(version: Version | None, item_id: str) -> Version:
     return version
 
 
-def _read(page: ItemPage, fields: dict[str, str]) -> ItemFact:
-    """The item of the form's fields. Raises InvalidInput."""
-    given = {name: value for name, value in fields.items() if name not in _CONTROLS}
-    if page.id:
-        given["id"] = page.id
-    return checked(lambda: ItemFact.read(cast("PartKind", page.kind), given))
+def _read(page: ItemPage, fields: dict[str, str]) -> tuple[ItemFact, str]:
+    """The item of the form's fields, and why it is changed. Raises InvalidInput naming every wrong field at once."""
+    kind = cast("PartKind", page.kind)
+    given = {name: value for name, value in fields.items() if name not in _CONTROLS} | ({"id": page.id} if page.id else {})
+    spec = {name: value for name, value in given.items() if name not in ItemFact.model_fields}
+    common = {name: value for name, value in given.items() if name in ItemFact.model_fields}
+    stand_in = SPECS[kind].model_construct()
+    all_of(
+        lambda: checked(lambda: SPECS[kind].model_validate(spec)),
+        lambda: checked(lambda: ItemFact.model_validate({**common, "kind": kind, "spec": stand_in})),
+        lambda: reason_of(fields),
+    )
+    return checked(lambda: ItemFact.read(kind, given)), reason_of(fields)
 
 
 def _base(fields: dict[str, str]) -> int:

@@ -24,17 +24,17 @@ from app.web.routes.admin.revisions import revision_numbered
 from app.web.site import Site, SiteOf
 from app.workloads.presets import presets
 
-router = APIRouter(prefix="/admin/rollback")
+router = APIRouter(prefix="/admin/revisions/{number}/roll-back")
 How = Literal["to", "undo"]
 
 
-@router.get("/{how}/{number}")
+@router.get("/{how}")
 def preview(request: Request, how: How, number: int, site: SiteOf) -> Response:
     """What rolling back would change, and whose recommendation."""
     return admin_page(request, "pages/admin/rollback.html", _preview(site, how, number))
 
 
-@router.post("/{how}/{number}")
+@router.post("/{how}")
 def roll_back(request: Request, how: How, number: int, pairs: FormPairs, who: Confirmed, site: SiteOf) -> Response:
     """Records the new revision. Refuses where the catalogue moved since the look at it."""
     fields = fields_of(pairs)
