@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from datetime import date
 
 from app.advisor import first_view
+from app.errors import InvalidInput
 from app.hardware import Catalogue
 from app.recommendation.machine import Machine
 from app.workloads import parse_request
@@ -41,5 +42,8 @@ def _of_preset(preset: Preset, before: Catalogue, after: Catalogue, today: date)
 
 
 def _picks(preset: Preset, catalogue: Catalogue, today: date) -> dict[str, Machine]:
-    view = first_view(parse_request(preset.document), catalogue, today=today)
+    try:
+        view = first_view(parse_request(preset.document), catalogue, today=today)
+    except InvalidInput:
+        return {}  # a catalogue that lacks the rate of the preset's currency recommends nothing
     return {pick.role: pick.machine for pick in view.recommendation.picks}

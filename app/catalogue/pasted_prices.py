@@ -53,6 +53,8 @@ def _read(number: int, line: str, common: PriceFact, snapshot: Snapshot, names: 
     name, amount = _columns(line)
     try:
         item = _item(name, snapshot, names)
+        if not amount:
+            raise InvalidInput("there is no price at the end of this line")
         money = parse_money(amount, common.currency)
         price = PriceFact.model_validate({**common.model_dump(), "item": item.id, "amount": money.amount, "currency": money.currency})
         refuse_untrue(price, snapshot.catalogue.rates, today)

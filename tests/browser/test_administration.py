@@ -102,7 +102,7 @@ def test_an_item_is_added_given_another_name_and_found_by_it(admin: Page, reques
     admin.get_by_role("button", name="Add the name").click()
     admin.goto(f"/admin/items?q=td-{number}-xqz")
     admin.get_by_role("link", name=f"Test drive {number}", exact=True).click()
-    admin.get_by_role("button", name=f"Take the name TD-{number}-XQZ away").click()
+    admin.get_by_role("button", name=f"Take away: TD-{number}-XQZ").click()
     expect(admin.get_by_role("status")).to_contain_text("stands for nothing")
 
 
