@@ -4,16 +4,20 @@ import csv
 import io
 import re
 from collections.abc import Iterator
+from html import unescape
 from pathlib import Path
 
 import pytest
 from fastapi import FastAPI
 from starlette.testclient import TestClient
 
+from app.accounts.audit import AuditFilter, entries
 from app.accounts.audit import check as check_audit
 from app.catalogue.chain import check
 from app.catalogue.history import current_revision
 from app.catalogue.snapshot import snapshot_at
+from app.main import create_app
+from app.settings import Settings
 from tests.security.conftest import browser_of
 from tests.security.conftest import seeded_file as seeded_file
 from tests.web.markup import read
@@ -41,9 +45,6 @@ PAGES = (
 @pytest.fixture
 def site(seeded_file: Path, tmp_path: Path) -> Iterator[FastAPI]:
     """The application on a database of this test's own."""
-    from app.main import create_app
-    from app.settings import Settings
-
     copy = tmp_path / "rigwise.sqlite"
     copy.write_bytes(seeded_file.read_bytes())
     app = create_app(Settings(database_url=f"sqlite:///{copy}"))
@@ -66,8 +67,6 @@ def chains_hold(site: FastAPI) -> Iterator[None]:
 
 
 def acts(site: FastAPI) -> list[tuple[str, str, str]]:
-    from app.accounts.audit import AuditFilter, entries
-
     with site.state.site.database.read() as session:
         return [(one.actor, one.act, one.subject) for one in entries(session, AuditFilter())]
 
@@ -87,9 +86,8 @@ def form_of(page: str) -> dict[str, str]:
     for name, options in re.findall(r'<select[^>]*name="(\w+)"[^>]*>(.*?)</select>', page, re.DOTALL):
         chosen = re.search(r'value="([^"]*)" selected', options) or re.search(r'value="([^"]*)"', options)
         found[name] = chosen[1] if chosen else ""
-    for name, text in re.findall(r'<textarea[^>]*name="(\w+)"[^>]*>\n?(.*?)</textarea>', page, re.DOTALL):
-        found[name] = text
-    return {name: value.replace("&#39;", "'").replace("&amp;", "&") for name, value in found.items()}
+    areas = dict(re.findall(r'<textarea[^>]*name="(\w+)"[^>]*>\n?(.*?)</textarea>', page, re.DOTALL))
+    return {name: unescape(value) for name, value in {**found, **areas}.items()}
 
 
 def item_form(page: str) -> dict[str, str]:
@@ -257,7 +255,7 @@ def test_only_what_was_looked_at_is_recorded(admin: TestClient, site: FastAPI) -
     ("lines", "complaint"),
     [
         ("", "paste at least one line"),
-        ("rtx-3090", "there is no item"),
+        ("rtx-3090", "there is no price at the end"),
         ("rtx-3090 cheap", "there is no item"),
         ("rtx-3090\tcheap", "is not a price"),
         ("rtx 309 820", "did you mean"),
