@@ -1,5 +1,7 @@
+# Both stages start from one image; --build-arg PYTHON=...@sha256:... pins it to a digest.
 # Build: dependencies first, so that a change of the program does not install them again. Node comes from PyPI for this stage only.
-FROM python:3.13-slim AS build
+ARG PYTHON=python:3.13-slim-bookworm
+FROM ${PYTHON} AS build
 ENV PIP_DISABLE_PIP_VERSION_CHECK=1 UV_COMPILE_BYTECODE=1 UV_LINK_MODE=copy
 WORKDIR /source
 COPY pyproject.toml constraints.txt ./
@@ -11,8 +13,8 @@ RUN sed -n '/^uv==/,/# via/p' constraints.txt > /tmp/uv.txt \
 COPY . .
 RUN uv pip install --no-cache --python /opt/rigwise --no-deps .
 
-# Run: no compiler, no package manager's cache, no root. Everything that changes lives in /data.
-FROM python:3.13-slim
+# Run: no compiler, no package manager's cache, no root. Everything that changes lives in /data; the rest may be mounted read-only.
+FROM ${PYTHON}
 ENV PATH=/opt/rigwise/bin:$PATH \
     PYTHONDONTWRITEBYTECODE=1 \
     PYTHONUNBUFFERED=1 \

@@ -6,7 +6,7 @@ PYTHON := .venv/bin/python
 UV := .venv/bin/uv
 WITH_EXTRAS := .[dev,postgres,files]
 
-.PHONY: setup run test lint accuracy bench fuzz assets lock clean FORCE
+.PHONY: setup run test lint accuracy bench load fuzz assets lock clean FORCE
 .DELETE_ON_ERROR:
 
 # Pinned and hashed by constraints.txt. uv checks the hashes; pip, the fallback, cannot do so beside an editable install.
@@ -44,6 +44,10 @@ accuracy: setup .venv/.dev
 
 bench: setup .venv/.dev
 	$(PYTHON) -m benchmarks.bench
+
+# Many connections, overload, memory over fifty thousand requests: some five minutes.
+load: setup .venv/.dev
+	$(PYTHON) -m benchmarks.load
 
 # The generated requests of the suite, many more of them: some 10,000.
 fuzz: setup .venv/.dev

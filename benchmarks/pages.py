@@ -8,6 +8,7 @@ is traced, placed, searched and rendered anew. A repeated one is answered from m
 import http.client
 from collections.abc import Iterator
 from contextlib import contextmanager
+from itertools import count, islice
 from typing import Any
 from urllib.parse import urlencode
 
@@ -25,10 +26,14 @@ QUESTION = {"task": "images", "model": "resnet50", "budget": "EUR 2500"}
 Requests = list[tuple[str, str | None]]
 
 
+def fresh_addresses(start: int = 0) -> Iterator[str]:
+    """Addresses of answers, none of them twice."""
+    return ("/?" + urlencode({**QUESTION, "batch": 16 + i % 200, "data": f"{100 + i} GB"}) for i in count(start))
+
+
 def fresh_answers(number: int, start: int = 0) -> Requests:
     """Requests for the page, none of them twice."""
-    batches = range(start, start + number)
-    return [("/?" + urlencode({**QUESTION, "batch": 16 + i % 200, "data": f"{100 + i} GB"}), None) for i in batches]
+    return [(address, None) for address in islice(fresh_addresses(start), number)]
 
 
 def fresh_levers(number: int) -> Requests:

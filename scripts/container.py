@@ -1,6 +1,6 @@
 """What the container runs: migrate, seed, then serve; or, with the argument `healthcheck`, ask the server whether it is well.
 
-Needs neither a shell nor any tool beside Python. HOST (0.0.0.0) and PORT (8000) say where to serve.
+Needs neither a shell nor any tool beside Python. HOST (0.0.0.0) and PORT (8000) say where to serve, WORKERS (1) in how many processes.
 """
 
 import os
@@ -13,11 +13,12 @@ RIGWISE = str(Path(sys.executable).with_name("rigwise"))
 HEALTH_TIMEOUT_S = 4
 
 
-def start(host: str, port: str) -> None:
+def start(host: str, port: str, workers: str) -> None:
     """Bring the database up to date and become the server. Raises CalledProcessError where a step before it fails."""
+    os.umask(0o077)  # the database holds hashes of passwords
     for step in ("migrate", "seed"):
         subprocess.run([RIGWISE, step], check=True)
-    os.execv(RIGWISE, [RIGWISE, "serve", "--host", host, "--port", port])  # noqa: S606  (no shell is wanted)
+    os.execv(RIGWISE, [RIGWISE, "serve", "--host", host, "--port", port, "--workers", workers])  # noqa: S606  (no shell is wanted)
 
 
 def is_healthy(port: str) -> bool:
@@ -34,7 +35,8 @@ def main() -> int:
     port = os.environ.get("PORT", "8000")
     if sys.argv[1:] == ["healthcheck"]:
         return 0 if is_healthy(port) else 1
-    start(os.environ.get("HOST", "0.0.0.0"), port)  # noqa: S104  (inside a container every interface is the container's own)
+    host = os.environ.get("HOST", "0.0.0.0")  # noqa: S104  (inside a container every interface is the container's own)
+    start(host, port, os.environ.get("WORKERS", "1"))
     return 0
 
 

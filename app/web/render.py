@@ -76,6 +76,7 @@ def environment() -> Environment:
         loader=FileSystemLoader(resource_path("templates")),
         autoescape=True,
         undefined=StrictUndefined,
+        auto_reload=False,  # an upgrade under a running process must not mix new templates with old code
         trim_blocks=True,
         lstrip_blocks=True,
     )
