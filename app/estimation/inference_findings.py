@@ -2,10 +2,15 @@
 
 from collections.abc import Iterator
 
+from app.estimation.gguf_mixes import MIXES
 from app.estimation.inference import PreparedInference
 from app.estimation.runtimes import RESERVED_SHARE
+from app.estimation.storage import conversion_bytes
 from app.estimation.weight_formats import leaves_experts
 from app.placement import Finding
+from app.units import format_decimal
+
+QUANTIZED_FILES = frozenset(MIXES) - {"f16", "f32"}
 
 
 def inference_findings(prepared: PreparedInference) -> tuple[Finding, ...]:
@@ -28,6 +33,14 @@ def _of_network(prepared: PreparedInference) -> Iterator[Finding]:
             message=f"Images a second count {prepared.workload.denoising_steps} passes of the denoiser for each image; "
             "the text encoder and the decoder of latents come on top.",
             remedy="Enter the sampler's steps, twice as many with classifier-free guidance.",
+        )
+    if prepared.workload.weight_format in QUANTIZED_FILES and prepared.file_weights is None and prepared.language:
+        yield Finding(
+            severity="note",
+            code="conversion",
+            message=f"Making this GGUF file oneself takes {format_decimal(conversion_bytes(prepared.parameters.total))} of disk besides: "
+            "the 16-bit checkpoint and the 16-bit file that is quantized.",
+            remedy="Most models can be downloaded as GGUF files.",
         )
     if prepared.copied_weights:
         yield Finding(

@@ -20,6 +20,9 @@ GPU_SOFTWARE = frozenset(
 )
 LOG_SHARE = 0.05  # of checkpoints and model files: logs, samples, metrics
 FREE_SHARE = 0.25  # of everything hot, so that a fifth of the disk stays free
+SHORT_IDS, SHORT_ID_BYTES, LONG_ID_BYTES = 65_536, 2, 4  # vocabulary that 16 bits can number; bytes of a token id
+BYTES_OF_TEXT_PER_TOKEN = 4.4  # OpenWebText: 39.8 GB of text are 9.04 billion tokens of GPT-2
+CONVERSION_FILES, HALF_BYTES = 2, 2  # llama.cpp, convert_hf_to_gguf.py and llama-quantize
 NATIVE_RUNTIMES = frozenset({"llama.cpp", "ollama", "whisper.cpp", "mlx"})
 
 
@@ -33,8 +36,7 @@ class StorageJob:
     checkpoints_kept: int
     framework: str
     table_bytes: int = 0
-    prepared_copy_bytes: int = 0  # a decoded, resized or tokenized copy kept beside the data set
-    conversion_bytes: int = 0  # files alive while a model is converted: its source and the 16-bit file before quantization
+    prepared_copy_bytes: int = 0  # of the data, as token ids beside its text
 
 
 def storage_need(job: StorageJob) -> Storage:
@@ -67,12 +69,24 @@ def _hot(job: StorageJob) -> list[Term]:
         _term("system", "Operating system", OS_BYTES, "after updates", "30 to 60 GB are usual"),
         _term("environment", "Software environment", environment, job.framework, "a CUDA PyTorch environment measured at 5.5 GB"),
         _term("model_files", "Model files", job.model_file_bytes, "weights", "workload"),
-        _term("conversion", "Conversion of the model", job.conversion_bytes, "source and 16-bit file", "llama.cpp, convert_hf_to_gguf.py"),
-        _term("prepared_copy", "Prepared copy of the data", job.prepared_copy_bytes, "decoded or tokenized", "workload"),
+        _term("prepared_copy", "Tokenized copy of the data", job.prepared_copy_bytes, "token ids", "OpenWebText and its tokens"),
         _term("checkpoints", "Checkpoints", kept * job.checkpoint_bytes, checkpoints, "the trainer's own states"),
         _term("logs", "Logs and samples", int(LOG_SHARE * kept * job.checkpoint_bytes), f"{LOG_SHARE} x checkpoints", "rule"),
         _term("data", "Data set", data, *_told(job.data)),
     ]
+
+
+def tokenized_bytes(data: DataSet, vocabulary: int | None) -> int:
+    """Size of the token ids of a known corpus, which trainers keep beside its text: 16 bits each where the vocabulary allows it."""
+    if data.preset is None or data_set_named(data.preset).kind != "text":
+        return 0
+    width = SHORT_ID_BYTES if vocabulary and vocabulary <= SHORT_IDS else LONG_ID_BYTES
+    return int(data.bytes / BYTES_OF_TEXT_PER_TOKEN * width)
+
+
+def conversion_bytes(parameters: int) -> int:
+    """Files that are alive while a model is turned into GGUF: its 16-bit checkpoint and the 16-bit file that is then quantized."""
+    return CONVERSION_FILES * HALF_BYTES * parameters
 
 
 def _told(data: DataSet) -> tuple[str, str]:

@@ -12,7 +12,7 @@ from app.estimation.job import Needs
 from app.estimation.network_job import NetworkJob
 from app.estimation.speed import DataFeed, TrainingPass, training_speed
 from app.estimation.speed.training import CardTimes, times_on
-from app.estimation.storage import StorageJob, read_bytes_per_second, storage_need
+from app.estimation.storage import StorageJob, read_bytes_per_second, storage_need, tokenized_bytes
 from app.estimation.strategies import chosen_strategy, training_strategies
 from app.estimation.support import training_cautions, training_unsupported
 from app.estimation.training import TracedTraining
@@ -106,6 +106,7 @@ class TrainingJob(NetworkJob[TrainingWorkload]):
                 checkpoint_bytes=self.checkpoint_bytes,
                 checkpoints_kept=self.workload.checkpoints.keep,
                 framework=self.workload.framework,
+                prepared_copy_bytes=tokenized_bytes(self.workload.data, self.traced.network.vocabulary),
             )
         )
 

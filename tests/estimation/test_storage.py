@@ -3,11 +3,21 @@
 from math import inf
 from typing import Any
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from app.estimation.storage import StorageJob, checkpoint_stall_seconds, cold_load_seconds, read_bytes_per_second, storage_need
+from app.estimation.service import estimate
+from app.estimation.storage import (
+    StorageJob,
+    checkpoint_stall_seconds,
+    cold_load_seconds,
+    read_bytes_per_second,
+    storage_need,
+    tokenized_bytes,
+)
 from app.units import GB, MB
+from app.workloads import parse_workload
 from app.workloads.data import DataSet
 
 IMAGENET = DataSet(samples=1_281_167, bytes_per_sample=114_660)
@@ -55,11 +65,19 @@ def test_a_table_stands_in_where_no_data_set_is_described() -> None:
     assert terms(table_bytes=5 * GB)["data"] == 150 * GB
 
 
-def test_conversion_and_prepared_copies_are_counted_when_asked_for() -> None:
-    found = terms(conversion_bytes=28 * GB, prepared_copy_bytes=70 * GB)
-    assert found["conversion"] == 28 * GB
-    assert found["prepared_copy"] == 70 * GB
-    assert "conversion" not in terms()
+def test_a_known_corpus_is_kept_as_token_ids_beside_its_text() -> None:
+    corpus = DataSet(preset="openwebtext")
+    assert tokenized_bytes(corpus, 50_257) == pytest.approx(18.1 * GB, rel=0.01)  # 9.04 billion tokens of 16 bits
+    assert tokenized_bytes(corpus, 128_256) == pytest.approx(2 * tokenized_bytes(corpus, 50_257), abs=2)
+    assert tokenized_bytes(DataSet(preset="imagenet-1k"), 1000) == tokenized_bytes(DataSet(size_gb=40), 1000) == 0
+    assert terms(prepared_copy_bytes=70 * GB)["prepared_copy"] == 70 * GB
+
+
+def test_making_a_gguf_file_takes_its_source_and_a_sixteen_bit_file() -> None:
+    document = {"kind": "inference", "model": {"preset": "meta-llama/Llama-3.1-8B"}, "runtime": "llama.cpp", "weight_format": "q4_k_m"}
+    told = [finding.message for finding in estimate(parse_workload(document)).findings if finding.code == "conversion"]
+    assert told
+    assert "32.1 GB" in told[0]
 
 
 def test_a_native_runtime_brings_a_small_environment() -> None:
