@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 from app.estimation.baselines import classical_baseline, system_term
 from app.estimation.classical import polars
+from app.estimation.classical.boosting.xgboost_gpu import gpu_terms
 from app.estimation.classical.intervals import FAMILIES, UNKNOWN, UNMEASURED, Residual, interval
 from app.estimation.classical.plan import Plan, Step, total
 from app.estimation.classical.preparation import prepared
@@ -31,6 +32,7 @@ class ClassicalNeed:
     peak_step: str
     family: str  # of mechanisms: its measured residuals give the interval
     data_bytes: int
+    gpu_terms: tuple[Term, ...]  # on a GPU, where the library was asked to use one
     findings: tuple[Finding, ...]
 
 
@@ -50,6 +52,7 @@ def estimate_classical(workload: ClassicalWorkload) -> ClassicalNeed:
         peak_step=name,
         family=plan.family,
         data_bytes=_data_bytes(Task.of(workload), read),
+        gpu_terms=gpu_terms(task),
         findings=_findings(workload, found, plan, terms, unknown_steps),
     )
 

@@ -59,28 +59,30 @@ def _plan(task: Task, *, entries: bool) -> Plan:
         family="xgboost",
         steps=(matrix, train),
         model_file_bytes=_file_bytes(task, model),
-        spreads={"histograms": NODES} if _depth(task) > 8 else {},
+        spreads={"histograms": NODES} if depth_of(task) > 8 else {},
     )
 
 
 def _file_bytes(task: Task, model: Term) -> int:
     """A binary JSON file. Of deep trees only the nodes that enough rows reach exist."""
-    leaves: float = 1 / (1 / 2.0 ** _depth(task) + SMALLEST_LEAF_ROWS / task.rows)
+    leaves: float = 1 / (1 / 2.0 ** depth_of(task) + SMALLEST_LEAF_ROWS / task.rows)
     nodes = 2 * min(leaves, _max_leaves(task)) - 1
     return round(FILE_BYTES + int(model.inputs["trees"]) * nodes * FILE_NODE_BYTES)
 
 
-def _depth(task: Task) -> int:
+def depth_of(task: Task) -> int:
+    """The depth that trees may reach."""
     depth = int(task.number("max_depth", DEFAULT_DEPTH))
     return min(MOST_DEPTH, depth) if depth else MOST_DEPTH
 
 
-def _bins(task: Task) -> int:
+def bins_of(task: Task) -> int:
+    """Bins of one column."""
     return max(2, int(task.number("max_bin", DEFAULT_BINS)))
 
 
 def _trees(task: Task) -> Term:
-    nodes = min(2 ** (_depth(task) + 1) - 1, 2 * task.rows)
+    nodes = min(2 ** (depth_of(task) + 1) - 1, 2 * task.rows)
     return product(
         "trees",
         "Trees",
@@ -111,7 +113,7 @@ def sketch_bytes_per_column(values: int, bins: int) -> int:
 def _sketching(task: Task) -> tuple[Term, ...]:
     """Finding the bins: a quantile sketch for every column beside the gradients."""
     values = math.ceil(task.rows * task.values_per_row / task.columns)
-    sketch = sketch_bytes_per_column(values, _bins(task))
+    sketch = sketch_bytes_per_column(values, bins_of(task))
     return (
         product("sketches", "Quantile sketches", f"{LIBRARY}, common/quantile.h", columns=task.columns, bytes=sketch),
         product("gradients", "Gradients and margins", f"{LIBRARY}, GradientPair", rows=task.rows, bytes=GRADIENT_ROW_BYTES * task.outputs),
@@ -157,7 +159,7 @@ def _pages(task: Task) -> tuple[Term, ...]:
                 bytes=SPARSE_BYTES,
             ),
         )
-    size = 1 if _bins(task) <= 256 else 2
+    size = 1 if bins_of(task) <= 256 else 2
     return (
         product(
             "binned",
@@ -174,8 +176,8 @@ def _pages(task: Task) -> tuple[Term, ...]:
 def histogram_nodes(task: Task) -> int:
     """Nodes that hold a histogram: all inner nodes of a full tree, or of one whose splits peel a sparse column's few rows off each time."""
     if task.text("grow_policy", "depthwise") == "lossguide" or task.value("max_leaves"):
-        return min(CACHED_NODES, round(LEAF_NODES * min(_max_leaves(task), 1 << _depth(task))))
-    depth = _depth(task)
+        return min(CACHED_NODES, round(LEAF_NODES * min(_max_leaves(task), 1 << depth_of(task))))
+    depth = depth_of(task)
     if not task.is_sparse:
         fullness = math.pow(2, -FULLNESS * depth) + math.pow(max(1.0, task.rows / SMALLEST_NODE_ROWS), -FULLNESS)
         return min(CACHED_NODES, round(math.pow(fullness, -1 / FULLNESS)))
@@ -194,7 +196,7 @@ def _histograms(task: Task) -> tuple[Term, ...]:
             f"{LIBRARY}, tree/hist/hist_cache.h",
             nodes=histogram_nodes(task),
             columns=task.columns,
-            bins=_bins(task),
+            bins=bins_of(task),
             bytes=HISTOGRAM_BYTES,
         ),
     )
