@@ -30,6 +30,12 @@ def test_on_a_gpu_the_binned_table_lies_on_the_card() -> None:
     assert sum(term.bytes for term in memory.ledger.terms) == memory.required_bytes
 
 
+def test_what_lies_on_the_card_does_not_lie_in_ram() -> None:
+    on_cpu, on_gpu = ({term.key for term in job(**settings).estimate.host_memory.ledger.terms} for settings in ({}, {"device": "cuda"}))
+    assert "histograms" in on_cpu - on_gpu
+    assert "cuda_runtime" in on_gpu - on_cpu
+
+
 def test_more_bins_deeper_trees_and_the_old_name_need_as_much_or_more() -> None:
     usual = job(device="cuda").estimate.gpu_memory.required_bytes
     assert job(device="cuda", max_depth=10).estimate.gpu_memory.required_bytes > usual

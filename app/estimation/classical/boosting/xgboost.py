@@ -5,6 +5,7 @@ Sources are files of dmlc/xgboost 3.2.0. Coefficients marked measured come from 
 
 import math
 
+from app.estimation.baselines import NATIVE_CUDA_BYTES
 from app.estimation.classical.plan import Plan, Spread, Step, fullest, present, product
 from app.estimation.classical.task import Task
 from app.estimation.ledger import Term
@@ -42,6 +43,12 @@ def quantile_matrix(task: Task) -> Plan:
     return _plan(task, entries=False)
 
 
+def on_gpu(task: Task) -> bool:
+    """Whether the hyper-parameters ask XGBoost for a GPU."""
+    device, method = task.text("device", "cpu"), task.text("tree_method", "hist")
+    return task.workload.library == "xgboost" and (device.startswith(("cuda", "gpu")) or method == "gpu_hist")
+
+
 def _plan(task: Task, *, entries: bool) -> Plan:
     pages = product(
         "entries",
@@ -54,7 +61,8 @@ def _plan(task: Task, *, entries: bool) -> Plan:
     labels = product("labels", "Labels and weights", f"{LIBRARY}, MetaInfo", rows=task.rows, bytes=LABEL_BYTES)
     matrix = Step(name="matrix", retained=present(pages if entries else None, labels))
     model = _trees(task)
-    train = Step(name="fit", transient=fullest(_sketching(task), _growing(task)), retained=(model,))
+    growing = (_cuda_runtime(),) if on_gpu(task) else fullest(_sketching(task), _growing(task))
+    train = Step(name="fit", transient=growing, retained=(model,))
     return Plan(
         family="xgboost",
         steps=(matrix, train),
@@ -68,6 +76,11 @@ def _file_bytes(task: Task, model: Term) -> int:
     leaves: float = 1 / (1 / 2.0 ** depth_of(task) + SMALLEST_LEAF_ROWS / task.rows)
     nodes = 2 * min(leaves, _max_leaves(task)) - 1
     return round(FILE_BYTES + int(model.inputs["trees"]) * nodes * FILE_NODE_BYTES)
+
+
+def _cuda_runtime() -> Term:
+    """Bins, gradients and histograms lie on the card; the process has the CUDA runtime beside the table."""
+    return product("cuda_runtime", "CUDA runtime", "a native process that links the CUDA driver", bytes=NATIVE_CUDA_BYTES)
 
 
 def depth_of(task: Task) -> int:

@@ -5,7 +5,7 @@ Read from dmlc/xgboost (data/ellpack_page.cuh, common/compressed_iterator.h, tre
 
 import math
 
-from app.estimation.classical.boosting.xgboost import bins_of, depth_of, histogram_nodes
+from app.estimation.classical.boosting.xgboost import bins_of, depth_of, histogram_nodes, on_gpu
 from app.estimation.classical.plan import present, product
 from app.estimation.classical.task import Task
 from app.estimation.ledger import Term
@@ -17,12 +17,6 @@ POSITION_BYTES = 12  # row numbers, twice while rows are partitioned, and the no
 HISTOGRAM_BYTES = 16  # gradient sums as two 64-bit integers
 MOST_HISTOGRAM_NODES = 4096  # histograms kept before those of parents are given up
 STAGED_SHARE = 0.1  # of the table in single precision, on the card at one time while bins are found
-
-
-def on_gpu(task: Task) -> bool:
-    """Whether the hyper-parameters ask XGBoost for a GPU."""
-    device, method = task.text("device", "cpu"), task.text("tree_method", "hist")
-    return task.workload.library == "xgboost" and (device.startswith(("cuda", "gpu")) or method == "gpu_hist")
 
 
 def gpu_terms(task: Task) -> tuple[Term, ...]:
