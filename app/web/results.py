@@ -10,6 +10,7 @@ from app.results.permalinks import StoredResult, load_result, save_result
 from app.results.receipts import receipt
 from app.web.advisor_page import address_of, link_with
 from app.web.contexts.answer import AnswerView, answer_view
+from app.web.contexts.compare import MOST_COLUMNS, SEPARATOR, compare_address
 from app.web.contexts.job import QuestionRow, question
 from app.web.contexts.result import Replay, ResultPage, receipt_view, result_title
 from app.web.contexts.result_text import share_card
@@ -79,11 +80,17 @@ def result_page(frozen: FrozenAnswer, site: Site) -> ResultPage:
         fingerprint=stored.fingerprint[:16],
         address=frozen.address,
         edit_href=frozen.edit_href,
+        compare_href=_picks_compared(stored.id, frozen.answer),
         answer=frozen.answer,
         question=frozen.question,
         receipt=receipt_view(receipt_now, stored, replay(stored, site)),
         card=share_card(frozen.answer, frozen.provenance, frozen.address),
     )
+
+
+def _picks_compared(result_id: str, answer: AnswerView) -> str:
+    keys = [f"{result_id}{SEPARATOR}{pick.machine.id}" for pick in answer.picks]
+    return compare_address(keys[:MOST_COLUMNS]) if len(keys) > 1 else ""
 
 
 def replay(stored: StoredResult, site: Site) -> Replay:

@@ -184,7 +184,18 @@ def test_the_documentation_of_the_api_opens_under_the_same_policy(page: Page) ->
 
 @pytest.mark.parametrize("width", [320, 390, 768, 1024, 2560])
 @pytest.mark.parametrize(
-    "address", ["/?preset=lora-8b", "/?preset=random-forest", "/catalogue/gpus", "/catalogue/item/rtx-3090", "/method", "/compare"]
+    "address",
+    [
+        "/?preset=lora-8b",
+        "/?preset=random-forest",
+        "/catalogue/gpus",
+        "/catalogue/item/rtx-3090",
+        "/catalogue/rates",
+        "/method",
+        "/method/memory",
+        "/accuracy",
+        "/compare",
+    ],
 )
 def test_no_page_is_wider_than_the_screen(page: Page, address: str, width: int) -> None:
     page.set_viewport_size({"width": width, "height": 900})

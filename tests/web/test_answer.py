@@ -1,5 +1,6 @@
 """The answer as a page tells it: one sentence, what it rests on, the cards, the ledgers."""
 
+import json
 from typing import Any
 
 import pytest
@@ -9,6 +10,7 @@ from app.web.contexts.answer import AnswerView, answer_view
 from app.web.contexts.capacity import capacity_rows
 from app.web.contexts.needs import comfort_ram_gb
 from tests.web.builders import GIB, NAMES, advice, estimate, interval, line, machine, money, request, term
+from tests.web.markup import read
 
 
 def view(answer: dict[str, Any], **limits: Any) -> AnswerView:
@@ -170,3 +172,24 @@ def test_reserving_runtimes_show_their_users_and_blocks() -> None:
         "Users with 90 % of the card reserved": "5 (2,932 blocks of 16)",
     }
     assert capacity_rows(None) == ()
+
+
+def test_prices_that_were_converted_tell_what_was_seen_and_at_which_rate_of_which_day(client: TestClient) -> None:
+    page = read(client.get("/?preset=lora-8b").text)
+    assert "converted at 1 USD = 0.7463 GBP" in page.by_id("answer").text
+    assert "30 Oct 2026" in page.by_id("answer").text
+    assert "used, $2,800 \u00b7 1 Jun 2026" in page.by_id("picks").text
+    document = client.post("/api/v1/advise", json=json.loads(page.value_of("request"))).json()
+    assert set(document["exchange"]["per_euro"]) == {"GBP", "USD"}
+    line = next(line for line in document["picks"][0]["machine"]["price"]["lines"] if line["seen_as"])
+    assert line["seen_as"]["currency"] == "USD"
+
+
+def test_an_answer_in_the_currency_of_its_prices_converts_nothing() -> None:
+    assert view(advice(("value", machine()))).rate_note == ""
+
+
+def test_every_step_of_the_ladder_marks_prices_that_are_not_current() -> None:
+    old = machine(price={"total": money("100.00"), "lines": [line("rtx-5090", "100.00", age_days=91)]})
+    (rung,) = view(advice(("value", old), ladder=[{"budget": money("100.00"), "machine": "m", "build": old}])).ladder
+    assert (rung.machine.not_current, rung.machine.stale) == (1, 0)

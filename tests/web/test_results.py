@@ -116,6 +116,14 @@ def test_machines_of_one_answer_are_compared_and_the_best_of_each_row_is_told(cl
     assert client.get(f"{shared.replace('/r/', '/compare?r=')}~nothing").status_code == 404
 
 
+def test_the_picks_of_a_shared_answer_are_compared_by_one_link(client: TestClient, shared: str) -> None:
+    page = read(client.get(shared).text)
+    link = next(link.attributes["href"] for link in page.all("a") if link.text == "Compare its machines")
+    heads = read(client.get(link).text).all("th", scope="col")
+    picks = client.get(f"{shared}.json").json()["advice"]["picks"]
+    assert len(heads) == len({pick["machine"]["id"] for pick in picks}) > 1
+
+
 def test_a_comparison_can_be_taken_along(client: TestClient, shared: str) -> None:
     rows = list(csv.reader(io.StringIO(client.get("/compare.csv", params={"r": shared.removeprefix("/r/")}).text)))
     assert rows[0][1].endswith(f"({shared.removeprefix('/r/')})")

@@ -246,6 +246,7 @@ class AdviceAnswer(Answer):
 
     estimate: EstimateAnswer
     catalogue_revision: int
+    exchange: dict[str, Any] | None = None
     picks: list[PickAnswer]
     frontier: list[MachineAnswer]
     near_misses: list[dict[str, Any]]

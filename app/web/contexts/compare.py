@@ -12,6 +12,7 @@ from app.web.contexts.result import picked
 from app.web.contexts.values import Document
 from app.web.formats import day, duration, percent
 
+MOST_COLUMNS = 4
 SEPARATOR = "~"  # between the id of a result and that of one of its machines
 UNKNOWN = "\N{EN DASH}"
 
@@ -113,18 +114,18 @@ def machines_of(stored: StoredResult) -> dict[str, Document]:
     return {machine["id"]: machine for machine in (*(pick["machine"] for pick in advice["picks"]), *advice["frontier"])}
 
 
-def compare_page(columns: Sequence[Column], most: int, *, only_differences: bool) -> ComparePage:
+def compare_page(columns: Sequence[Column], *, only_differences: bool) -> ComparePage:
     """The page of these columns."""
     keys = [one.key for one in columns]
     groups = [RowGroup(title=title, rows=tuple(_rows(lines, columns, only_differences))) for title, lines in GROUPS if columns]
     return ComparePage(
         heads=tuple(_head(one, keys, only_differences) for one in columns),
         groups=tuple(group for group in groups if group.rows),
-        others=tuple(_others(columns)) if len(columns) < most else (),
-        room=len(columns) < most,
+        others=tuple(_others(columns)) if len(columns) < MOST_COLUMNS else (),
+        room=len(columns) < MOST_COLUMNS,
         only_differences=only_differences,
-        switch_href=_address(keys, not only_differences),
-        csv_href=_address(keys, only_differences, path="/compare.csv"),
+        switch_href=compare_address(keys, not only_differences),
+        csv_href=compare_address(keys, only_differences, path="/compare.csv"),
     )
 
 
@@ -134,7 +135,7 @@ def _head(one: Column, keys: Sequence[str], only_differences: bool) -> ColumnHea
         result_href=f"/r/{one.stored.id}",
         job=one.answer.summary,
         machine=one.view.title if one.view else "No machine",
-        remove_href=_address([key for key in keys if key != one.key], only_differences),
+        remove_href=compare_address([key for key in keys if key != one.key], only_differences),
     )
 
 
@@ -145,10 +146,13 @@ def _others(columns: Sequence[Column]) -> Iterator[Another]:
         for name, machine in machines_of(stored).items():
             if (stored.id, name) not in shown:
                 view = machine_view(machine, answer.speed_unit)
-                yield Another(title=f"{view.title}, {view.total_text}", href=_address([*keys, f"{stored.id}{SEPARATOR}{name}"], False))
+                yield Another(
+                    title=f"{view.title}, {view.total_text}", href=compare_address([*keys, f"{stored.id}{SEPARATOR}{name}"], False)
+                )
 
 
-def _address(keys: Sequence[str], only_differences: bool, path: str = "/compare") -> str:
+def compare_address(keys: Sequence[str], only_differences: bool = False, path: str = "/compare") -> str:
+    """The address that compares these machines."""
     pairs = [*(("r", key) for key in keys), *([("differences", "true")] if only_differences else [])]
     return f"{path}?{urlencode(pairs)}" if pairs else path
 

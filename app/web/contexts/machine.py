@@ -47,6 +47,16 @@ class MachineRow:
     watts: int
     lines: tuple[LineView, ...]
 
+    @property
+    def not_current(self) -> int:
+        """How many prices on the bill are too old to be called current."""
+        return sum(line.age == "not current" for line in self.lines)
+
+    @property
+    def stale(self) -> int:
+        """How many prices on the bill may have moved since."""
+        return sum(line.age == "stale" for line in self.lines)
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MachineView(MachineRow):
@@ -59,16 +69,6 @@ class MachineView(MachineRow):
     chips: tuple[str, ...]
     findings: tuple[FindingView, ...]
     gpu_memory_gb: int | None
-
-    @property
-    def not_current(self) -> int:
-        """How many prices on the bill are too old to be called current."""
-        return sum(line.age == "not current" for line in self.lines)
-
-    @property
-    def stale(self) -> int:
-        """How many prices on the bill may have moved since."""
-        return sum(line.age == "stale" for line in self.lines)
 
 
 def machine_row(machine: Document, unit: str) -> MachineRow:

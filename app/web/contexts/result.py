@@ -50,6 +50,7 @@ class ResultPage:
     fingerprint: str
     address: str
     edit_href: str
+    compare_href: str  # its picks beside each other, empty where there are fewer than two
     answer: AnswerView
     question: tuple[QuestionRow, ...]
     receipt: ReceiptView | None

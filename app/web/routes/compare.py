@@ -8,14 +8,13 @@ from fastapi import APIRouter, Query, Request
 from fastapi.responses import Response
 
 from app.errors import InvalidInput, NotFound
-from app.web.contexts.compare import SEPARATOR, ComparePage, column, compare_page, machines_of
+from app.web.contexts.compare import MOST_COLUMNS, SEPARATOR, ComparePage, column, compare_page, machines_of
 from app.web.downloads import csv_download
 from app.web.render import page
 from app.web.results import frozen_answer
 from app.web.routes.results import PRIVATE
 from app.web.site import Site, SiteOf
 
-MOST_COLUMNS = 4
 _ID_AT_THE_END = re.compile(r"([A-Za-z0-9_-]{22})/?\s*$")
 
 router = APIRouter(include_in_schema=False)
@@ -49,7 +48,7 @@ def _compared(request: Request, site: Site, given: Sequence[str], differences: b
         if (named := key.partition(SEPARATOR)[2]) and named not in machines_of(one.stored):
             raise NotFound(f"this result has no machine called '{named[:80]}'; choose one of those on its page")
     columns = [column(key, one.stored, one.answer) for key, one in frozen.items()]
-    return compare_page(columns, MOST_COLUMNS, only_differences=differences)
+    return compare_page(columns, only_differences=differences)
 
 
 def _key(text: str) -> str:
