@@ -18,6 +18,7 @@ from app.settings import Settings, get_settings
 from app.web.api.description import describe
 from app.web.assets import Assets
 from app.web.errors import install_error_handlers
+from app.web.import_worker import ImportWorker
 from app.web.interruptions import install_interruptions
 from app.web.middleware.body_limit import BodyLimit
 from app.web.middleware.compression import Compression
@@ -60,9 +61,12 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
         settings=settings, database=database, catalogue=CatalogueCache(database), hub=Hub() if settings.hub else None
     )  # fmt: skip
     _settle(app.state.site)
+    app.state.imports = ImportWorker(database)
+    app.state.imports.start()
     try:
         yield
     finally:
+        app.state.imports.stop()
         database.close()
 
 

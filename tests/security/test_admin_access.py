@@ -22,7 +22,7 @@ from tests.security.conftest import HOST, OWN, SignIn, browser_of
 FOR_STRANGERS = {("GET", "/admin/sign-in"), ("POST", "/admin/sign-in")}
 FOR_ADMINISTRATORS = re.compile(r"/admin/(users|audit)|/admin/revisions/{number}/roll-back")
 ASKS_FOR_THE_PASSWORD = "Confirm that it is you"
-EXAMPLES = {"item_id": "rtx-3090", "number": "1", "kind": "gpu", "name": "dee", "how": "to", "act": "disable"}
+EXAMPLES = {"item_id": "rtx-3090", "number": "1", "kind": "gpu", "table": "gpu", "name": "dee", "how": "to", "act": "disable"}
 
 
 def _routes(routes: list[object]) -> Iterator[APIRoute]:

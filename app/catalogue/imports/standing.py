@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from datetime import date
 from decimal import Decimal
 from statistics import median
-from typing import NamedTuple, cast
+from typing import NamedTuple, cast, get_args
 
 from sqlalchemy.orm import Session
 
@@ -27,6 +27,10 @@ class Seen(NamedTuple):
     euro_cents: int
     money: Money
     source: str
+
+    def is_of(self, source: str, on: date) -> bool:
+        """Whether that source told it of that day."""
+        return self.on == on and self.source.startswith(source)
 
 
 class PerGigabyte(NamedTuple):
@@ -83,11 +87,14 @@ class Standing:
     def price_near(self, price: PriceFact, source: str) -> Seen | None:
         """The middle one of the prices of the same item that were seen on the nearest day; None where none was.
 
-        What the same source said of the same day does not count: the file may be imported for the second time.
+        Prices in another condition stand in where there is none in the same. What the same source said of the same day does
+        not count: the file may be imported for the second time.
         """
-        on, found = price.observed_on, self.seen.get((price.item, price.condition), [])
-        found = [seen for seen in found if seen.on != on or not seen.source.startswith(source)]
-        if not found:
+        on = price.observed_on
+        conditions = (price.condition, *get_args(Condition))
+        others = ([seen for seen in self.seen.get((price.item, name), ()) if not seen.is_of(source, on)] for name in conditions)
+        found = next(filter(None, others), None)
+        if found is None:
             return None
         nearest = _nearest(found, on)
         same_day = found[bisect_left(found, nearest, key=_day) : bisect_right(found, nearest, key=_day)]

@@ -9,7 +9,7 @@ from app.web.errors import error_response
 JSON_LIMIT_BYTES = 64 * 1024
 FORM_LIMIT_BYTES = 1024 * 1024  # a pasted config.json, or an import file
 UPLOAD_LIMIT_BYTES = 24 * 1024 * 1024  # the start of a model file; GGUF headers of 262,144 words have about 16 MB
-UPLOAD_PATHS = frozenset({"/"})
+UPLOAD_PATHS = frozenset({"/", "/admin/imports"})
 
 
 class BodyLimit:
