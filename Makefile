@@ -37,6 +37,7 @@ lint: .venv/.dev
 
 accuracy: setup .venv/.dev
 	$(PYTHON) -m benchmarks.accuracy
+	$(PYTHON) -m benchmarks.accuracy_training
 	$(PYTHON) -m benchmarks.accuracy_classical
 	$(PYTHON) -m benchmarks.accuracy_xla
 	$(PYTHON) -m benchmarks.accuracy_speed

@@ -52,9 +52,9 @@ def _outcome(row: Mapping[str, Any], model: Mapping[str, Any]) -> Outcome:
         raise TypeError(workload)
     job = InferenceJob(workload)
     estimate = _compared(job.estimate, row["compared"])
-    measured = _nearest(estimate, row["readings_bytes"])
+    measured = nearest(estimate, row["readings_bytes"])
     ruled = {name: rule(job) for name, rule in RULES.items()} if row["compared"] in TOTALS else {}
-    errors = {name: value / _nearest(value, row["readings_bytes"]) - 1 for name, value in ruled.items()}
+    errors = {name: value / nearest(value, row["readings_bytes"]) - 1 for name, value in ruled.items()}
     return Outcome(
         id=row["id"], group=row["group"], measured=measured, estimate=estimate, error=estimate / measured - 1, rules=errors
     )  # fmt: skip
@@ -70,7 +70,7 @@ def _compared(estimate: Estimate, field: str) -> int:
     return sum(term.bytes for term in memory.ledger.terms if re.match(key, term.key))
 
 
-def _nearest(estimate: float, readings: Iterable[float]) -> float:
+def nearest(estimate: float, readings: Iterable[float]) -> float:
     return min(readings, key=lambda reading: abs(estimate / reading - 1))
 
 
@@ -134,17 +134,17 @@ RULES: Mapping[str, Callable[[InferenceJob], float]] = {
 # -- tables -----------------------------------------------------------------------------------------------------------------------
 
 
-def _figures(errors: Iterable[float]) -> dict[str, float]:
+def error_figures(errors: Iterable[float]) -> dict[str, float]:
     sizes = sorted(abs(error) for error in errors)
     return {"runs": len(sizes), "median": statistics.median(sizes), "p90": sizes[math.ceil(0.9 * len(sizes)) - 1]}
 
 
-def _over_groups(errors: Iterable[tuple[str, float]]) -> dict[str, float]:
+def over_groups(errors: Iterable[tuple[str, float]]) -> dict[str, float]:
     """Rows, and the medians over groups of each group's median and of the error that nine of ten rows stay below."""
     groups: dict[str, list[float]] = defaultdict(list)
     for group, error in errors:
         groups[group].append(error)
-    figures = [_figures(found) for found in groups.values()]
+    figures = [error_figures(found) for found in groups.values()]
     medians = {name: statistics.median(figure[name] for figure in figures) for name in ("median", "p90")}
     return {"runs": sum(len(found) for found in groups.values()), **medians}
 
@@ -155,12 +155,12 @@ def table(found: list[Outcome]) -> dict[str, Any]:
     by_group: dict[str, list[float]] = defaultdict(list)
     for outcome in found:
         by_group[outcome.group].append(outcome.error)
-    ours = {"rule": "Rigwise", **_over_groups((outcome.group, outcome.error) for outcome in totals)}
-    rules = [{"rule": name, **_over_groups((outcome.group, outcome.rules[name]) for outcome in totals)} for name in RULES]
+    ours = {"rule": "Rigwise", **over_groups((outcome.group, outcome.error) for outcome in totals)}
+    rules = [{"rule": name, **over_groups((outcome.group, outcome.rules[name]) for outcome in totals)} for name in RULES]
     return {
         "estimator": ESTIMATOR_VERSION,
-        "overall": _over_groups((outcome.group, outcome.error) for outcome in found),
-        "groups": {group: _figures(errors) for group, errors in sorted(by_group.items())},
+        "overall": over_groups((outcome.group, outcome.error) for outcome in found),
+        "groups": {group: error_figures(errors) for group, errors in sorted(by_group.items())},
         "totals": [ours, *rules],
         "rows": [asdict(outcome) for outcome in found],
     }

@@ -76,6 +76,16 @@ SUBJECTS: tuple[Subject, ...] = (
         group_of=lambda row: str(row["family"]).replace("_", " "),
     ),
     Subject(
+        id="published-training",
+        title="Memory of training on real GPUs",
+        lead="published by others, much of it on software of earlier years; sources weigh the same in the rules",
+        path="benchmarks/results/training.json",
+        group="Source and family",
+        in_bytes=True,
+        rows=lambda found: found["rows"],
+        group_of=lambda row: str(row["group"]),
+    ),
+    Subject(
         id="frameworks",
         title="GPU memory of TensorFlow, Keras and JAX",
         lead="XLA's own buffer assignments for a GPU, and TensorFlow's graph with the class of its GPU allocator",

@@ -5,12 +5,13 @@ from collections import defaultdict
 
 import pytest
 
-from benchmarks.accuracy import Row, quantile, score
+from benchmarks.accuracy import Row, held_out, quantile, score
 from benchmarks.measured_cases import torch_cases
 
 MEDIAN_ERROR, LARGE_ERROR = 0.01, 0.04  # of the middle case and of nine in ten
 WORST_UNDERESTIMATE = -0.06
 RIGHT_PHASE = 0.98  # share; two phases may come within a percent of each other
+WIDEST_MEDIAN = 0.04  # of the interval's half-widths
 COVERED = 0.95  # share of measured peaks that must lie in the interval given
 
 
@@ -54,3 +55,16 @@ def test_the_peak_falls_in_the_measured_phase(rows: list[Row]) -> None:
 
 def test_intervals_cover_the_measured_peaks(rows: list[Row]) -> None:
     assert statistics.mean(row["covered"] for row in rows) >= COVERED
+
+
+def test_intervals_are_no_wider_than_they_need_be(rows: list[Row]) -> None:
+    assert statistics.median(row["half_width"] for row in rows) <= WIDEST_MEDIAN
+
+
+def test_intervals_from_other_families_errors_alone_would_cover_a_family(rows: list[Row]) -> None:
+    assert statistics.mean(held_out(rows).values()) >= COVERED
+
+
+def test_the_largest_errors_are_explained_or_small(rows: list[Row]) -> None:
+    largest = sorted(rows, key=lambda row: -abs(row["error"]))[:10]
+    assert [row["id"] for row in largest if "explanation" not in row and abs(row["error"]) > LARGE_ERROR] == []
