@@ -1,13 +1,15 @@
 """Signing in: who gets a session, who must wait, and what a stranger learns."""
 
 import re
+from contextlib import suppress
 from datetime import timedelta
 from threading import Thread
 
 import pytest
+from argon2 import PasswordHasher
 from sqlalchemy import select
 
-from app.accounts import audit
+from app.accounts import audit, passwords
 from app.accounts.audit import COMMAND_LINE, AuditFilter
 from app.accounts.sessions import CONFIRMED_FOR, IDLE, LONGEST, end_session_of, end_sessions, find_session
 from app.accounts.sign_in import Credentials, SignInRefused, confirm, sign_in
@@ -53,6 +55,29 @@ def test_a_wrong_password_an_unknown_name_and_a_disabled_user_get_the_same_sente
     with database.write() as session:
         disable(session, user_named(session, "bob"), COMMAND_LINE, NOON)
     assert refused(database) == refused(database, "nobody", PASSWORD) == refused(database, "bob", PASSWORD)
+
+
+@pytest.mark.parametrize(("name", "password"), [("ada", WRONG), ("ada", PASSWORD), ("nobody", PASSWORD), ("gone", PASSWORD)])
+def test_every_attempt_costs_one_check_of_a_hash_of_the_same_cost(
+    sqlite_database: Database, monkeypatch: pytest.MonkeyPatch, name: str, password: str
+) -> None:
+    added(sqlite_database)
+    added(sqlite_database, "gone", "editor")
+    with sqlite_database.write() as session:
+        disable(session, user_named(session, "gone"), COMMAND_LINE, NOON)
+    passwords.matches(None, PASSWORD)  # the stand-in for nobody is made once
+    hashed: list[str] = []
+    verify = PasswordHasher.verify
+
+    def counted(hasher: PasswordHasher, kept: str, offered: str) -> bool:
+        hashed.append(kept)
+        return verify(hasher, kept, offered)
+
+    monkeypatch.setattr(PasswordHasher, "verify", counted)
+    with suppress(SignInRefused):
+        sign_in(sqlite_database, Credentials(name=name, password=password), HERE, NOON)
+    (kept,) = hashed
+    assert not passwords.is_outdated(kept)
 
 
 def test_a_name_that_is_none_never_reaches_the_log(database: Database) -> None:

@@ -7,11 +7,9 @@ from typing import Any
 
 from app.catalogue.facts import ItemFact, PriceFact, RateFact
 from app.catalogue.imports.standing import Seen, Standing
+from app.catalogue.price_entry import LARGEST_JUMP
 from app.catalogue.prices import COUNTING
 from app.catalogue.specs import RamSpec
-
-LARGEST_JUMP = Decimal("0.40")
-"""A price that moves by more than this since the nearest observation needs somebody's word."""
 
 SLIP = 50
 """How many times a usual price per gigabyte is no market any more but GB for TB (a factor of 1000)."""
