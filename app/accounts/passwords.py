@@ -1,20 +1,17 @@
 """Passwords: what is accepted, and hashing with Argon2id (RFC 9106), never more of it at a time than the machine can bear."""
 
 import threading
-from collections.abc import Iterator
-from contextlib import contextmanager
 from functools import cache
 
 from argon2 import PasswordHasher
 from argon2.exceptions import InvalidHashError, VerificationError
 
-from app.errors import Busy, InvalidInput
+from app.errors import InvalidInput
 
 SHORTEST = 15  # characters; NIST SP 800-63B-4 for a password that may stand alone
 LONGEST = 200
 FEWEST_DIFFERENT = 5
 AT_A_TIME = 2  # hashes worked on
-WAITING = 8  # hashes worked on or waited for; whoever comes then is asked to come again
 
 _HASHER = PasswordHasher(time_cost=3, memory_cost=32 * 1024, parallelism=1)  # above OWASP's least, 19 MiB and two passes
 _OFTEN_USED = frozenset({
@@ -24,19 +21,18 @@ _OFTEN_USED = frozenset({
 })  # fmt: skip
 
 _working = threading.BoundedSemaphore(AT_A_TIME)
-_admitted = threading.BoundedSemaphore(WAITING)
 
 
 def hash_password(password: str) -> str:
-    """The hash to keep. Raises Busy where too many are being worked on."""
-    with _turn():
+    """The hash to keep."""
+    with _working:
         return _HASHER.hash(password)
 
 
 def matches(password_hash: str | None, password: str) -> bool:
-    """Whether the password belongs to the hash. Takes as long where there is no such user (`None`). Raises Busy."""
+    """Whether the password belongs to the hash. Takes as long where there is no such user (`None`)."""
     stand_in = _of_nobody()
-    with _turn():
+    with _working:
         try:
             _HASHER.verify(password_hash or stand_in, password[: LONGEST + 1])
         except (VerificationError, InvalidHashError):
@@ -66,14 +62,3 @@ def check_password(password: str, user_name: str, path: str = "password") -> Non
 def _of_nobody() -> str:
     """What is checked where there is no such user, with the same parameters and so in the same time."""
     return _HASHER.hash("nobody")
-
-
-@contextmanager
-def _turn() -> Iterator[None]:
-    if not _admitted.acquire(blocking=False):
-        raise Busy("many people are signing in at this moment; please try again")
-    try:
-        with _working:
-            yield
-    finally:
-        _admitted.release()

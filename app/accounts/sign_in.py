@@ -4,6 +4,9 @@ Whoever fails learns nothing but that name, password and code do not belong toge
 time taken are the same for an unknown name, a wrong password, a wrong code and a disabled user.
 """
 
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -17,9 +20,13 @@ from app.accounts.throttle import begin_attempt, mark_succeeded
 from app.accounts.users import normalised
 from app.accounts.visitor import Visitor
 from app.database import Database
-from app.errors import RigwiseError
+from app.errors import Busy, RigwiseError
 
+AT_THE_DOOR = 8  # passwords being checked or waiting for it, of the 40 threads that answer requests
 STRANGER = "somebody"  # the log does not keep names that are none: people type passwords there
+
+
+_door = threading.BoundedSemaphore(AT_THE_DOOR)
 
 
 class SignInRefused(RigwiseError):
@@ -43,6 +50,11 @@ class Credentials:
 
 def sign_in(database: Database, offered: Credentials, visitor: Visitor, now: datetime) -> str:
     """The token of a new session. Raises SignInRefused, TooMany where one must wait, Busy."""
+    with _at_the_door():
+        return _sign_in(database, offered, visitor, now)
+
+
+def _sign_in(database: Database, offered: Credentials, visitor: Visitor, now: datetime) -> str:
     name = normalised(offered.name)
     with database.write() as session:
         attempt = begin_attempt(session, name, visitor.network, now)
@@ -66,10 +78,11 @@ def sign_in(database: Database, offered: Credentials, visitor: Visitor, now: dat
 
 def confirm(database: Database, who: SignedIn, password: str, now: datetime) -> None:
     """Lets the user do dangerous acts for a while. Raises SignInRefused for a wrong password, TooMany, Busy."""
-    with database.write() as session:
-        attempt = begin_attempt(session, who.name, who.network, now)
-        known = session.get_one(User, who.user_id).password_hash
-    right = passwords.matches(known, password)
+    with _at_the_door():
+        with database.write() as session:
+            attempt = begin_attempt(session, who.name, who.network, now)
+            known = session.get_one(User, who.user_id).password_hash
+        right = passwords.matches(known, password)
     with database.write() as session:
         audit.note(session, who.actor, "password.confirmed" if right else "password.refused", at=now)
         if right:
@@ -77,3 +90,14 @@ def confirm(database: Database, who: SignedIn, password: str, now: datetime) -> 
             confirm_session(session, who.token_hash, now)
     if not right:
         raise SignInRefused
+
+
+@contextmanager
+def _at_the_door() -> Iterator[None]:
+    """One of those whose password is being checked. Raises Busy where there are too many: they would keep readers waiting."""
+    if not _door.acquire(blocking=False):
+        raise Busy("many people are signing in at this moment; please try again")
+    try:
+        yield
+    finally:
+        _door.release()
