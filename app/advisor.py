@@ -69,7 +69,7 @@ class FirstView:
                 }
                 for pick in self.recommendation.picks
             ],
-            **told.rest(self.recommendation, self.rentals),
+            **told.rest(self.recommendation, self.rentals, notes_for(self.workload, self.estimate)),
         }  # fmt: skip
 
     def _at_work(self, machine: Machine, told: dict[str, Any]) -> dict[str, Any]:

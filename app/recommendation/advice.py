@@ -12,12 +12,13 @@ Role = Literal["cheapest", "value", "fastest", "headroom"]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PriceProof:
-    """Whether a pick outlives a rise of its prices by what they move in a month; None where nothing is known of any of them.
+    """Whether a pick outlives a rise of its prices by what they move in a month; None where it does but most of its price has no history.
 
-    `becomes` names the machine that takes its place, empty where none does. The last three name the parts to be bought by what their move
-    rests on: their own history, that of their kind, nothing.
+    `known` is the part of the price that has one. `becomes` names the machine that takes its place, empty where none does. The last three
+    name the parts to be bought by what their move rests on: their own history, that of their kind, nothing.
     """
 
+    known: Money
     rise: Money
     survives: bool | None
     becomes: str
@@ -28,7 +29,7 @@ class PriceProof:
     def to_json(self) -> dict[str, object]:
         """The proof as the API tells it."""
         return {
-            "rise": self.rise.to_json(), "survives": self.survives, "becomes": self.becomes,
+            "known": self.known.to_json(), "rise": self.rise.to_json(), "survives": self.survives, "becomes": self.becomes,
             "own_history": self.own_history, "history_of_kind": self.history_of_kind, "no_history": self.no_history,
         }  # fmt: skip
 

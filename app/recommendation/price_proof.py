@@ -15,6 +15,8 @@ from app.recommendation.offers import Offer
 from app.recommendation.picks import best
 from app.recommendation.search import Candidate, Exploration, by_price
 
+ENOUGH_KNOWN = 0.5  # of the price of a pick: where less of it has a history, nobody can say that it survives
+
 Rises = Mapping[str, int]  # minor units that one piece of a part costs more
 Bought = Sequence[tuple[str, int]]  # the parts of a machine, each with how many of it are bought
 
@@ -33,9 +35,11 @@ class PriceProofs:
         rises = {part: rise for part, (rise, _) in moves.items() if rise}
         winner = self._winner(role, rises) if rises else pick
         same = winner is not None and winner.load.choice[:2] == pick.load.choice[:2]
+        known = sum((market.offers[part].unit or 0) * count for part, count in _bought(pick, market) if moves.get(part, (0, None))[1])
         return PriceProof(
+            known=Money(known, market.currency),
             rise=Money(_rise(_bought(pick, market), rises), market.currency),
-            survives=same if rises else None,
+            survives=None if same and known < ENOUGH_KNOWN * pick.cost else same,
             becomes="" if same or winner is None else _title(winner),
             own_history=_names(moves, "own", market), history_of_kind=_names(moves, "kind", market), no_history=_names(moves, "", market),
         )  # fmt: skip

@@ -29,9 +29,10 @@ def test_a_pick_with_a_rival_close_by_flips_and_names_it() -> None:
     assert str(found.rise) == "$50"
 
 
-def test_a_pick_far_below_its_rivals_survives() -> None:
-    found = proof(moving(gpu("calm", 500), 0.1), gpu("rival", 700))
+def test_a_pick_far_below_its_rivals_survives_where_enough_of_its_price_is_known() -> None:
+    found = proof(moving(gpu("calm", 1500), 0.1), gpu("rival", 2000))
     assert (found.survives, found.becomes) == (True, "")
+    assert proof(moving(gpu("calm", 500), 0.1), gpu("rival", 700)).survives is None
 
 
 def test_a_rise_beyond_the_budget_takes_the_pick_away() -> None:
@@ -43,8 +44,8 @@ def test_a_rise_beyond_the_budget_takes_the_pick_away() -> None:
 def test_what_rivals_hold_too_rises_for_them_as_well() -> None:
     parts = catalogue(gpu("one", 500), gpu("other", 510), moving(kit(), 3.0), drive(), platform())
     picked = recommend(Job(memory_bytes=9 * GIB), Limits(), parts).picks[0]
-    assert picked.price_proof.survives is True
-    assert str(picked.price_proof.rise) == "$240"
+    assert picked.price_proof.survives is None
+    assert (str(picked.price_proof.rise), str(picked.price_proof.known)) == ("$240", "$80")
 
 
 def test_parts_without_history_are_named_and_nothing_is_claimed_where_none_has_any() -> None:

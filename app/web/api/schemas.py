@@ -221,8 +221,9 @@ class DiskUseAnswer(Answer):
 
 
 class PriceProofAnswer(Answer):
-    """Whether a pick outlives a month of price moves of its own parts; null where none has a history."""
+    """Whether a pick outlives a month of price moves of its own parts; null where most of its price has no history."""
 
+    known: MoneyAnswer
     rise: MoneyAnswer
     survives: bool | None
     becomes: str

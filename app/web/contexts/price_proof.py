@@ -26,7 +26,9 @@ def price_proof_view(proofs: Sequence[Document]) -> PriceProofView | None:
 def _text(proof: Document) -> str:
     rise = whole(money_of(proof["rise"]))
     if proof["survives"] is None:
-        return "No price of it has a history to judge by yet"
+        known = money_of(proof["known"])
+        only = f"Too few past prices to judge whether it stays the pick: known of {whole(known)} of its price"
+        return only if known.minor else "No past prices to judge whether it stays the pick"
     if proof["survives"]:
         return f"Stays the pick if its prices rise as in a usual month (+{rise})"
     if not proof["becomes"]:
