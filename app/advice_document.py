@@ -8,7 +8,7 @@ from typing import Any
 from app.estimation.service import speed_json
 from app.hardware import CloudOffer, Drive, Gpu, Part, Platform, RamKit
 from app.money import ExchangeRates, Money
-from app.placement import Unplaceable
+from app.placement import Finding, Unplaceable
 from app.recommendation.advice import Lever, Recommendation
 from app.recommendation.cloud import Rental
 from app.recommendation.joint import JointDemand
@@ -47,7 +47,7 @@ class Telling:
             self._written[id(machine)] = machine_json(machine, self._today, self._price_of_mwh)
         return self._written[id(machine)]
 
-    def rest(self, found: Recommendation, rented: Sequence[Rental]) -> dict[str, Any]:
+    def rest(self, found: Recommendation, rented: Sequence[Rental], notes: Sequence[Finding] = ()) -> dict[str, Any]:
         """Everything of a recommendation but its picks."""
         return {
             "frontier": [self.machine(machine) for machine in found.frontier],
@@ -59,7 +59,7 @@ class Telling:
             "cloud": [rental_json(rental, self._today) for rental in rented],
             "feasible": found.feasible,
             "considered": found.considered,
-            "findings": [finding.to_json() for finding in found.findings],
+            "findings": [finding.to_json() for finding in (*found.findings, *notes)],
         }  # fmt: skip
 
 

@@ -18,6 +18,7 @@ from app.estimation.service import prepare
 from app.hardware import Catalogue, Gpu, Part
 from app.joint_jobs import joint_demand
 from app.money import ExchangeRates, Money
+from app.notes import notes_for
 from app.placement import Finding, Placement, Unplaceable
 from app.recommendation.advice import Change, Lever, Recommendation
 from app.recommendation.cloud import Rental, rentals

@@ -1,8 +1,8 @@
 """What helps and cannot be computed: notes for the situation that a request is in.
 
 What a change does to memory, time and price is worked out (`app.adjustments`); this is the rest of what practitioners do, told only where
-it applies. Sources: the PyTorch documentation (CUDA semantics, Memory management; torch.profiler; Understanding CUDA memory usage), the pandas
-user guide (Scaling to large datasets), the Python documentation of gc, NVIDIA's data-loading advice for DALI.
+it applies. Sources: the PyTorch documentation (CUDA semantics, memory management; torch.profiler), the pandas user guide (scaling to large
+data sets), the Python documentation of gc.
 """
 
 from collections.abc import Callable
