@@ -24,7 +24,7 @@ from app.workloads import AdviceRequest, JointRequest
 Document = Mapping[str, Any]
 Key = tuple[str, int, date]  # the request, the catalogue's revision, the day
 VIEWS_KEPT = 16  # 0.6 MB each, for the levers that are asked for a moment later
-ANSWERS_KEPT = 128  # 0.3 MB each
+ANSWERS_KEPT = 64  # 0.3 MB each; their pages are kept beside them
 LEVERS_KEPT = 512
 PAGES_KEPT = 256
 LONGEST_ADDRESS_KEPT = 4_000  # characters; longer ones carry a whole config.json and are hardly asked for twice
