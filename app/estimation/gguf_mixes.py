@@ -22,7 +22,7 @@ MANY_HEADS_PER_KV = 4
 MIXTRAL_EXPERTS = 8  # mixtures of eight experts keep their small attention matrices in more bits
 LARGE_MODEL_LAYERS = 80  # of the 70-billion models, whose value projections are small beside the rest
 VECTOR_BYTES = 4  # norms and biases stay in fp32
-KEPT_IN_F32 = ("router.", "mlp.gate.weight", "wpe.", "embed_positions.", "position_embedding", "relative_attention_bias")
+KEPT_IN_F32 = ("router.", "mlp.gate.weight", "wpe.", "embed_positions.", "position_embedding", "relative_attention_bias", "conv1d.")
 KEPT_IN_F16 = ("vision_tower.", "multi_modal_projector.")  # the projector is a file of its own, usually in 16 bits
 
 # The last part of a weight's name -> its kind in llama.cpp's rules. A fused query, key and value matrix counts as a value projection.
@@ -254,6 +254,8 @@ def _raised(chosen: str, place: Place) -> str:
 def kind_of(path: str) -> str | None:
     """What llama.cpp's rules call the matrix of this name, None for others."""
     *parents, leaf = path.removesuffix(".weight").split(".")
+    if parents[-1:] == ["mixer"]:
+        return None  # of a recurrent layer: no rule names it
     if leaf == "c_proj":
         return "down" if parents[-1:] == ["mlp"] else "output"
     return KINDS.get(leaf)

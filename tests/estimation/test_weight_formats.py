@@ -7,7 +7,7 @@ import pytest
 from app.architectures.build import build_network
 from app.architectures.network import Network, Options
 from app.architectures.readers.transformers_config import BUILDERS
-from app.estimation.gguf_mixes import GGML_TYPES, MIXES, gguf_bytes
+from app.estimation.gguf_mixes import GGML_TYPES, MIXES, gguf_bytes, gguf_types
 from app.estimation.weight_formats import bytes_in_ram, leaves_experts, weight_bytes
 from app.workloads.inference import GGUF_FORMATS, WEIGHT_FORMATS
 from app.workloads.model import PresetModel
@@ -137,3 +137,12 @@ def test_ggml_blocks_are_those_of_the_gguf_package() -> None:
     gguf = pytest.importorskip("gguf")
     for name, kind in GGML_TYPES.items():
         assert gguf.GGML_QUANT_SIZES[gguf.GGMLQuantizationType[name.upper()]] == (kind.block, kind.bytes)
+
+
+def test_recurrent_layers_keep_the_base_type_and_their_convolutions_fp32() -> None:
+    types: dict[tuple[int, ...], set[str]] = {}
+    for parameter, chosen in gguf_types(preset("ibm-granite/granite-4.0-h-micro"), "q3_k_m"):
+        types.setdefault(parameter.shape, set()).add(chosen)
+    assert types[2048, 4096] == {"q3_k"}  # output projections of recurrent layers
+    assert types[2048, 2048] == {"q3_k", "q4_k"}  # query projections, and output projections of attention
+    assert types[4352, 1, 4] == {"f32"}
