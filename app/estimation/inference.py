@@ -33,6 +33,7 @@ from app.workloads.inference import GpuLayers, InferenceWorkload
 
 COMPUTE_TYPES = {"fp32": FP32, "f32": FP32, "fp16": FP16, "f16": FP16}
 # bitsandbytes 0.41 quantizes from fp16: with bf16 activations a product makes the fp16 matrix and its cast; transformers keeps one type.
+UNPACKED_FORMATS = ("nf4", "fp4")
 UNPACKED_COPIES = {"pytorch": 2}
 SMALLEST_ARENA = MIB  # ONNX Runtime's first region
 
@@ -258,7 +259,7 @@ class PreparedInference:
 
     def _unpacked_terms(self) -> list[Term]:
         """bitsandbytes unpacks a whole matrix for every product with more than one token."""
-        if self.workload.weight_format != "nf4" or self.language is None:
+        if self.workload.weight_format not in UNPACKED_FORMATS or self.language is None:
             return []
         copies = UNPACKED_COPIES.get(self.workload.runtime, 1)
         elements = largest_packed_matrix(self.network, pack_heads=self._packs_heads)

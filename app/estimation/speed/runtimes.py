@@ -87,9 +87,11 @@ FORMATS: Mapping[str, FormatCost] = {
     "mxfp4": FormatCost(share=0.75),
     "nvfp4": FormatCost(share=0.75, product="fp8"),
 }
+# Formats that run the same kernels as another, in other bits.
+ALIKE = {"fp8_block": "fp8", "fp4": "nf4", "gptq_int3": "gptq_int4", "gptq_int8": "gptq_int4", "mxfp4_moe": "mxfp4"}
 _PREFIXES = (("q2", LOW_BIT_K), ("q3", LOW_BIT_K), ("iq4", PLAIN), ("iq", CODEBOOK))
 
 
 def format_cost(name: str) -> FormatCost:
     """The cost of a weight format."""
-    return FORMATS.get(name) or next((cost for prefix, cost in _PREFIXES if name.startswith(prefix)), PLAIN)
+    return FORMATS.get(ALIKE.get(name, name)) or next((cost for prefix, cost in _PREFIXES if name.startswith(prefix)), PLAIN)
