@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from app.web.charts.memory_bar import memory_bar
 from app.web.charts.price_history import Sighting, price_history
 from app.web.charts.scale import scale_for
+from app.web.charts.scatter import scatter
 from app.web.charts.tradeoff import Candidate, tradeoff
 
 GIB = 2**30
@@ -141,3 +142,11 @@ def test_a_bar_of_ram_marks_what_memory_is_sold_in() -> None:
     labels = [mark.label for mark in bar.marks]
     assert labels[-1] == "192 GB"
     assert "141 GB" not in labels
+
+
+def test_names_of_points_close_to_each_other_stand_on_lines_of_their_own() -> None:
+    drawing = scatter([("a", 10.0, 9.0, "a"), ("b", 11.0, 9.0, "b"), ("c", 10.0, 30.0, "c"), ("d", 1000.0, 1000.0, "")])
+    assert drawing is not None
+    first, second, above, _ = drawing.dots
+    assert 0 < first.rise < second.rise
+    assert above.rise < 0

@@ -128,6 +128,7 @@ class CatalogueList:
     headings: tuple[Heading, ...]
     rows: tuple[RowView, ...]
     removals: tuple[Removal, ...]
+    narrowed: bool  # by more than a name
     total: int
     page: int
     pages: int
@@ -156,6 +157,7 @@ def catalogue_list(
         headings=tuple(_heading(column, asked) for column in ("name", *COLUMNS[kind], "price")),
         rows=tuple(_row(item, kind, exchange, today) for item in found.items),
         removals=tuple(_removals(asked)),
+        narrowed=bool(asked.pairs().keys() - {"q", "sort"}),
         total=found.total,
         page=found.page,
         pages=found.pages,
