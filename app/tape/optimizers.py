@@ -14,6 +14,7 @@ from app.tape.tensor import Parameter
 
 BLOCK_8BIT = 256  # elements that share one fp32 scale
 SMALLEST_8BIT = 4096  # tensors with fewer elements keep fp32 states; so do embedding tables (transformers, Trainer.create_optimizer)
+MATRIX = 2  # dimensions
 MASTER_ELEMENT = 4  # bytes of an fp32 element
 
 
@@ -21,7 +22,7 @@ MASTER_ELEMENT = 4  # bytes of an fp32 element
 class Rule:
     """How an optimizer stores and steps. `states`: copies of the parameter kept in its own type; `foreach_copies`: full copies that the
     default multi-tensor step makes at once; `loop_copies`: copies of the largest tensor that the single-tensor step makes. `fp32_states`:
-    whatever the type of the parameter."""
+    whatever the type of the parameter. `matrices_only`: AdamW steps embedding tables and vectors (torch.optim.Muon takes matrices only)."""
 
     states: int
     foreach_copies: int
@@ -30,6 +31,7 @@ class Rule:
     paged: bool = False
     factored: bool = False
     fp32_states: bool = False
+    matrices_only: bool = False
 
 
 RULES = {
@@ -44,7 +46,7 @@ RULES = {
     "adagrad": Rule(states=1, foreach_copies=1, loop_copies=2),
     "adafactor": Rule(states=0, foreach_copies=0, loop_copies=2, factored=True),
     "lion": Rule(states=1, foreach_copies=1, loop_copies=2),
-    "muon": Rule(states=1, foreach_copies=0, loop_copies=3),
+    "muon": Rule(states=1, foreach_copies=0, loop_copies=3, matrices_only=True),
 }
 
 
@@ -59,7 +61,13 @@ def state_bytes(parameter: Parameter, rule: Rule, *, masters: bool = False) -> i
     if rule.factored:
         return _factored_bytes(parameter)
     element = MASTER_ELEMENT if rule.fp32_states else parameter.dtype.bytes
-    return rule.states * rounded(element * parameter.size)
+    return states_of(parameter, rule) * rounded(element * parameter.size)
+
+
+def states_of(parameter: Parameter, rule: Rule) -> int:
+    """Copies of this parameter that the optimizer keeps."""
+    by_adamw = rule.matrices_only and (parameter.table or len(parameter.shape) < MATRIX)
+    return RULES["adamw"].states if by_adamw else rule.states
 
 
 def master_bytes(parameter: Parameter) -> int:
@@ -70,7 +78,7 @@ def master_bytes(parameter: Parameter) -> int:
 def _states_of_master(parameter: Parameter, rule: Rule) -> int:
     if rule.eight_bit or rule.factored:
         return state_bytes(parameter, rule)
-    return rule.states * rounded(MASTER_ELEMENT * parameter.size)
+    return states_of(parameter, rule) * rounded(MASTER_ELEMENT * parameter.size)
 
 
 def _factored_bytes(parameter: Parameter) -> int:

@@ -165,6 +165,12 @@ def test_embedding_tables_keep_32_bit_states_under_an_8_bit_optimizer() -> None:
     assert bytes_of("optimizer_states", optimizer="adamw_8bit") == pytest.approx(8 * table + 2 * (1 + 4 / 256) * matrices, rel=1e-3)
 
 
+def test_muon_leaves_tables_and_vectors_to_adamw() -> None:
+    norms, table = (2 * 16 + 1) * 2048, LLAMA_1B["vocab_size"] * LLAMA_1B["hidden_size"]
+    total = traced().parameters.total
+    assert bytes_of("optimizer_states", optimizer="muon") == 2 * (total + table + norms)
+
+
 def test_dora_makes_the_whole_adapted_matrix_beside_the_adapter() -> None:
     adapters = {"method": "lora", "rank": 8, "target_modules": "attention", "adapter_precision": "bf16"}
     plain, dora = (traced(tuning={**adapters, "dora": wanted}) for wanted in (False, True))
