@@ -87,6 +87,10 @@ DECODERS: dict[str, Config] = {
     "deepseek_v3": LATENT,
 }
 SELECTIVE = {**SHAPE, "intermediate_size": 512, "state_size": 16}
+DELTA = {
+    **EXPERTS, "head_dim": 64, "shared_expert_intermediate_size": 128, "linear_num_key_heads": 2, "linear_num_value_heads": 4,
+    "linear_key_head_dim": 32, "linear_value_head_dim": 32,
+}  # fmt: skip
 MAMBA_HEADS = {**SHAPE, "mamba_n_heads": 8, "mamba_d_head": 64, "mamba_d_state": 32, "mamba_chunk_size": 32}
 RECURRENT: dict[str, Config] = {
     **dict.fromkeys(("mamba", "falcon_mamba"), SELECTIVE),
@@ -94,6 +98,7 @@ RECURRENT: dict[str, Config] = {
     "bamba": {**MAMBA_HEADS, "attn_layer_indices": [2]},
     "jamba": {**EXPERTS, "attn_layer_period": 4, "attn_layer_offset": 2, "mamba_d_state": 16},
     "falcon_h1": {**MAMBA_HEADS, "mamba_d_ssm": 512},
+    **dict.fromkeys(("qwen3_5_text", "qwen3_5_moe_text", "qwen3_next"), DELTA),
     "nemotron_h": {
         **SHAPE,
         "mamba_num_heads": 8,

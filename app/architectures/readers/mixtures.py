@@ -37,7 +37,7 @@ def mixtral(config: Config, options: Options) -> Network:
     )
 
 
-def _sparse_layers(config: Config) -> tuple[bool, ...]:
+def sparse_layers(config: Config) -> tuple[bool, ...]:
     """Every `decoder_sparse_step`-th layer has experts, except those listed as dense."""
     step, dense = integer(config, "decoder_sparse_step", default=1), items(config, "mlp_only_layers")
     return tuple(layer not in dense and (layer + 1) % step == 0 for layer in range(layers(config, "num_hidden_layers")))
@@ -51,7 +51,7 @@ def qwen2_moe(config: Config, options: Options) -> Network:
         width=integer(config, "moe_intermediate_size", default=1408),
         shared_width=integer(config, "shared_expert_intermediate_size", default=5632),
         shared_gate=True,
-        sparse=_sparse_layers(config),
+        sparse=sparse_layers(config),
     )
     biased = flag(config, "qkv_bias", True)
     return MixtureDecoder(llama_spec(config, qkv_bias=biased, output_bias=False, windows=qwen_windows(config)), experts, options)
@@ -63,7 +63,7 @@ def qwen3_moe(config: Config, options: Options) -> Network:
         experts=integer(config, "num_experts", "num_local_experts", default=128),
         chosen=chosen_experts(config, integer(config, "num_experts", "num_local_experts", default=128), 8),
         width=integer(config, "moe_intermediate_size", default=768),
-        sparse=_sparse_layers(config),
+        sparse=sparse_layers(config),
     )
     spec = llama_spec(config, head_norms=True, windows=qwen_windows(config))
     return MixtureDecoder(spec, experts, options)

@@ -6,6 +6,8 @@ from math import ceil
 from typing import Any
 
 from app.architectures.cache import CacheLayer
+from app.architectures.delta_net import DeltaSpec, GatedAttention, GatedDeltaNet
+from app.architectures.gemma import GemmaNorm
 from app.architectures.granite import GraniteHybrid
 from app.architectures.hybrid import FalconH1, HybridDecoder, NemotronH, RecurrenceSpec, ScaledMixer
 from app.architectures.mamba import MambaMixer, MambaSpec
@@ -16,7 +18,7 @@ from app.architectures.olmo2 import FloatNorm
 from app.architectures.parallel_decoder import PartialAttention
 from app.architectures.readers.fields import MOST_LAYERS, activation, divides, flag, integer, items, layers, optional_count, turned_share
 from app.architectures.readers.llama import llama_spec
-from app.architectures.readers.mixtures import chosen_experts
+from app.architectures.readers.mixtures import chosen_experts, sparse_layers
 from app.architectures.state_space_model import StackSpec, StateSpaceModel
 from app.workloads.fields import invalid_field
 
@@ -227,6 +229,61 @@ def _nemotron_experts(config: Config, parts: tuple[str, ...]) -> ExpertsSpec:
         width=integer(config, "moe_intermediate_size", default=7688),
         shared_width=integer(config, "moe_shared_expert_intermediate_size", default=7688),
         sparse=tuple(part == "experts" for part in parts),
+    )
+
+
+QWEN3_NEXT_DEFAULTS: dict[str, Any] = {
+    "vocab_size": 151_936, "hidden_size": 2048, "intermediate_size": 5632, "num_hidden_layers": 48, "num_attention_heads": 16,
+    "num_key_value_heads": 2, "head_dim": 256, "num_experts": 512, "num_experts_per_tok": 10, "moe_intermediate_size": 512,
+    "shared_expert_intermediate_size": 512,
+}  # fmt: skip
+
+
+def qwen3_next(config: Config, options: Options) -> Network:
+    """Qwen3NextConfig: three of four layers are gated delta networks; every layer has experts."""
+    return _delta_hybrid({**QWEN3_NEXT_DEFAULTS, **config}, options, joined=True)
+
+
+def qwen3_5(config: Config, options: Options) -> Network:
+    """Qwen3_5TextConfig and Qwen3_5MoeTextConfig: as Qwen3-Next, the first without experts."""
+    return _delta_hybrid({"head_dim": 256, "num_key_value_heads": 4, **config}, options, joined=False)
+
+
+def _delta_hybrid(config: Config, options: Options, *, joined: bool) -> Network:
+    width = integer(config, "intermediate_size", "moe_intermediate_size")
+    spec = llama_spec({**config, "intermediate_size": width}, norm=GemmaNorm, head_norms=True)
+    spec = replace(spec, rotary_size=int(spec.head_size * turned_share(config, "partial_rotary_factor", 0.25)))
+    delta = DeltaSpec(
+        hidden=spec.hidden,
+        key_heads=integer(config, "linear_num_key_heads", default=16),
+        value_heads=integer(config, "linear_num_value_heads", default=32),
+        key_size=integer(config, "linear_key_head_dim", default=128),
+        value_size=integer(config, "linear_value_head_dim", default=128),
+        taps=integer(config, "linear_conv_kernel_dim", default=4),
+        activation=spec.activation,
+        joined=joined,
+    )
+    divides("linear_num_value_heads", delta.value_heads, delta.key_heads, "linear_num_key_heads")
+    every = integer(config, "full_attention_interval", default=4)
+    kinds = items(config, "layer_types") or [
+        "linear_attention" if (layer + 1) % every else "full_attention" for layer in range(spec.layers)
+    ]
+    recurrent = _as_long_as(tuple(kind == "linear_attention" for kind in kinds), spec.layers)
+    recurrence = RecurrenceSpec(layers=recurrent, mixer=lambda layer: GatedDeltaNet(delta, layer), cached=delta.cached())
+    return HybridDecoder(spec, _shared_gate_experts(config, spec.layers), recurrence, options, GatedAttention)
+
+
+def _shared_gate_experts(config: Config, count: int) -> ExpertsSpec:
+    experts = optional_count(config, "num_experts")
+    if not experts:
+        return ExpertsSpec.none(count)
+    return ExpertsSpec(
+        experts=experts,
+        chosen=chosen_experts(config, experts, 10),
+        width=integer(config, "moe_intermediate_size", default=512),
+        shared_width=integer(config, "shared_expert_intermediate_size", default=512),
+        shared_gate=True,
+        sparse=sparse_layers(config),
     )
 
 

@@ -66,3 +66,49 @@ def cumulative_sum(x: Tensor) -> Tensor:
         return (result,)
 
     return attach(out, [x], [], backward)
+
+
+def delta_rule(values: Tensor, keys: Tensor, queries: Tensor, scores: Tensor, writes: Tensor) -> tuple[Tensor, Tensor]:
+    """The gated delta rule passed on from chunk to chunk; gives what is read, as large as `values`, and the last state.
+
+    values, keys, queries and writes are [batch, heads, chunks, chunk, size], the scores within a chunk [batch, heads, chunks, chunk,
+    chunk]. Each chunk keeps the state that enters it and its corrected values. Going back, each chunk's share of a gradient is written
+    into zeros of the whole size before it is added to the others'.
+    Source: torch_chunk_gated_delta_rule in modeling_qwen3_next.py (transformers 5.23).
+    """
+    tape, (batch, heads, chunks, chunk, size) = values.tape, values.shape
+    kept = chunks if tape.keeps else 1
+    out = tape.like(values.meta)
+    states = tape.empty((kept, batch, heads, keys.shape[-1], size), values.dtype)
+    corrected = tape.empty((kept, batch, heads, chunk, size), values.dtype)
+    read = tape.empty((batch, heads, chunk, size), values.dtype)
+    last = tape.empty((batch, heads, keys.shape[-1], size), values.dtype)
+    del read
+    flops = FLOPS_PER_MAC * (3 * values.size * keys.shape[-1] + values.size * chunk)
+    tape.record.charge("matmul", values.dtype, flops, 4 * values.bytes)
+    given = (values, keys, queries, scores, writes)
+    metas = [x.meta for x in given]
+
+    def backward(gradient: Tensor) -> Gradients:
+        tape.record.charge("matmul", metas[0].dtype, 2 * flops, 8 * metas[0].bytes)
+        sums = [tape.like(meta) for meta in metas]
+        for meta in (metas[0], metas[1]):
+            of_chunk, added = tape.like(meta), tape.like(meta)
+            del of_chunk, added
+        return sums
+
+    return attach(out, given, [keys, queries, scores, writes, states, corrected], backward), last
+
+
+def solve_triangular(system: Tensor, x: Tensor) -> Tensor:
+    """The solution of a triangular system: keeps the system and the solution."""
+    tape, metas = x.tape, (system.meta, x.meta)
+    out = tape.like(x.meta)
+    tape.record.charge("matmul", x.dtype, x.size * system.shape[-1], system.bytes + 2 * x.bytes)
+
+    def backward(gradient: Tensor) -> Gradients:
+        of_x = tape.like(metas[1])
+        of_system = tape.like(metas[0])
+        return [of_system, of_x]
+
+    return attach(out, [system, x], [system, out], backward)
