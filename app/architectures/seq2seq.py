@@ -35,6 +35,8 @@ class StackSpec:
     final_norm: bool = False
     key_bias: bool = True
     heads_first: bool = False
+    learned_positions: bool = True  # else a fixed table of sines
+    counted_positions: bool = True  # whether that table is among the parameters
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -46,6 +48,8 @@ class Seq2SeqSpec:
     decoder: StackSpec
     scaled_embeddings: bool = False
     tied: bool = True
+    offset: int = POSITION_OFFSET
+    biased_logits: bool = True
 
 
 class Attention(Module):
@@ -120,6 +124,9 @@ class Stack(Module):
     def __init__(self, spec: StackSpec, options: Options, *, decoder: bool, offset: int = POSITION_OFFSET) -> None:
         self.spec, self.options, self.decoder = spec, options, decoder
         self.embed_positions = Embedding(spec.positions + offset, spec.hidden)
+        if not spec.learned_positions:
+            self.embed_positions.weight.requires_grad = False
+            self.embed_positions.weight.buffer = not spec.counted_positions
         self.layernorm_embedding = LayerNorm(spec.hidden) if spec.norm_embeddings else None
         self.layers = Blocks(block_kinds(spec.layers, options), lambda layer: Block(spec, options, decoder=decoder))
         self.layer_norm = LayerNorm(spec.hidden) if spec.final_norm else None
@@ -145,9 +152,9 @@ class Bart(Network):
     def __init__(self, spec: Seq2SeqSpec, options: Options) -> None:
         self.spec, self.options, self.vocabulary = spec, options, spec.vocabulary
         self.shared = Embedding(spec.vocabulary, spec.encoder.hidden)
-        self.encoder = Stack(spec.encoder, options, decoder=False)
-        self.decoder = Stack(spec.decoder, options, decoder=True)
-        self.final_logits_bias = Parameter(1, spec.vocabulary, buffer=True)
+        self.encoder = Stack(spec.encoder, options, decoder=False, offset=spec.offset)
+        self.decoder = Stack(spec.decoder, options, decoder=True, offset=spec.offset)
+        self.final_logits_bias = Parameter(1, spec.vocabulary, buffer=True) if spec.biased_logits else None
         self.lm_head = Linear(spec.decoder.hidden, spec.vocabulary, bias=False)
         if spec.tied:
             self.lm_head.weight = self.shared.weight
@@ -174,7 +181,7 @@ class Bart(Network):
 
     def _logits(self, decoded: Tensor) -> Tensor:
         logits = self.lm_head(decoded)
-        return op.add(logits, self.final_logits_bias)
+        return op.add(logits, self.final_logits_bias) if self.final_logits_bias is not None else logits
 
     def widths(self) -> tuple[int, int, int]:
         """Hidden size, feed-forward width and heads of the decoder."""

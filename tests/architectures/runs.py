@@ -122,7 +122,7 @@ ENCODERS: dict[str, Config] = {
 STACKS = {"vocab_size": 4096, "d_model": 256, "d_kv": 64, "d_ff": 512, "num_layers": 2, "num_heads": 4}
 ENCODER_DECODERS: dict[str, Config] = {
     **dict.fromkeys(("t5", "umt5"), STACKS),
-    **dict.fromkeys(("bart", "mbart"), PAIR),
+    **dict.fromkeys(("bart", "blenderbot", "m2m_100", "marian", "mbart", "pegasus"), PAIR),
     "whisper": {**PAIR, "num_mel_bins": 80},
 }
 IMAGE_MODELS: dict[str, Config] = {

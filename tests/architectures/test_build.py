@@ -39,6 +39,20 @@ def test_an_unknown_encoder_is_taken_for_bert() -> None:
     assert "BERT" in network.taken_for
 
 
+def test_an_unknown_decoder_that_reads_images_keeps_its_language_model() -> None:
+    vision = {"depth": 4, "embed_dim": 192, "num_heads": 3, "patch_size": 14}
+    config = {"model_type": "brand_new_vl", "text_config": UNKNOWN_DECODER, "vision_config": vision}
+    network, text = (build_network(ConfigModel(config=given), Options()) for given in (config, UNKNOWN_DECODER))
+    assert network.taken_for is not None
+    assert "image encoder" in network.taken_for
+    assert network.parameter_count() > text.parameter_count()
+
+
+def test_embeddings_for_every_layer_are_not_taken_for_anything() -> None:
+    with pytest.raises(Unmodelled):
+        build_network(ConfigModel(config={**UNKNOWN_DECODER, "hidden_size_per_layer_input": 256}), Options())
+
+
 def test_a_configuration_without_a_decoders_fields_is_not_guessed_at() -> None:
     with pytest.raises(Unmodelled):
         build_network(ConfigModel(config={"model_type": "brand_new"}), Options())

@@ -5,7 +5,7 @@ from typing import Any
 
 from app.architectures.network import Network, Options
 from app.architectures.readers.fields import activation, architecture, divides, flag, fraction, integer, layers
-from app.architectures.seq2seq import Bart, Seq2SeqSpec, StackSpec
+from app.architectures.seq2seq import POSITION_OFFSET, Bart, Seq2SeqSpec, StackSpec
 from app.architectures.t5 import T5, T5Spec
 from app.architectures.text_conditioner import T5Conditioner
 from app.architectures.whisper import Whisper, WhisperSpec
@@ -62,8 +62,10 @@ def _stack(config: Config, side: str, **differences: Any) -> StackSpec:
     return StackSpec(**{**fields, **differences})
 
 
-def _seq2seq(config: Config, options: Options, **differences: Any) -> Network:
+def _seq2seq(config: Config, options: Options, *, offset: int = POSITION_OFFSET, biased: bool = True, **differences: Any) -> Network:
     spec = Seq2SeqSpec(
+        offset=offset,
+        biased_logits=biased,
         vocabulary=integer(config, "vocab_size", default=50265),
         encoder=_stack(config, "encoder", **differences),
         decoder=_stack(config, "decoder", **differences),
@@ -80,6 +82,35 @@ def bart(config: Config, options: Options) -> Network:
 def mbart(config: Config, options: Options) -> Network:
     """MBartConfig: norms before each part, and one after the last."""
     return _seq2seq(config, options, norm_first=True, final_norm=True)
+
+
+FIXED_POSITIONS: dict[str, Any] = {"norm_embeddings": False, "learned_positions": False}
+NORM_FIRST: dict[str, Any] = {"norm_first": True, "final_norm": True}
+
+
+def marian(config: Config, options: Options) -> Network:
+    """MarianConfig: fixed positions."""
+    return _seq2seq({"vocab_size": 58_101, **config}, options, offset=0, **FIXED_POSITIONS)
+
+
+def pegasus(config: Config, options: Options) -> Network:
+    """PegasusConfig: fixed positions, norms before each part."""
+    return _seq2seq(config, options, offset=0, **FIXED_POSITIONS, **NORM_FIRST)
+
+
+def m2m_100(config: Config, options: Options) -> Network:
+    """M2M100Config, also of NLLB: fixed positions that are no parameters, norms before each part."""
+    config = {"vocab_size": 128_112, "activation_function": "relu", **config}
+    return _seq2seq(config, options, biased=False, counted_positions=False, **FIXED_POSITIONS, **NORM_FIRST)
+
+
+def blenderbot(config: Config, options: Options) -> Network:
+    """BlenderbotConfig: norms before each part."""
+    config = {
+        "vocab_size": 8008, "max_position_embeddings": 128, "encoder_layers": 2, "decoder_layers": 24, "encoder_ffn_dim": 10_240,
+        "decoder_ffn_dim": 10_240, "encoder_attention_heads": 32, "decoder_attention_heads": 32, "d_model": 2560, **config,
+    }  # fmt: skip
+    return _seq2seq(config, options, offset=0, norm_embeddings=False, **NORM_FIRST)
 
 
 def whisper(config: Config, options: Options) -> Network:

@@ -5,7 +5,7 @@ from typing import Any
 
 from app.architectures.mixture_of_experts import ExpertsSpec, MixtureDecoder
 from app.architectures.network import Network, Options
-from app.architectures.readers import encoders, llama, mixtures
+from app.architectures.readers import encoders, image_likeness, llama, mixtures
 from app.architectures.readers.fields import architecture, integer, optional_count
 from app.errors import RigwiseError
 
@@ -16,7 +16,9 @@ EXPERT_FIELDS = ("num_experts", "num_local_experts", "n_routed_experts", "moe_nu
 SHARED_FIELDS = ("n_shared_experts", "num_shared_experts", "moe_num_shared_experts")
 DENSE_FIELDS = ("first_k_dense_replace", "num_dense_layers")
 CHOSEN_FIELDS = ("num_experts_per_tok", "moe_k", "moe_topk", "top_k_experts")
+UNLIKE_FIELDS = ("hidden_size_per_layer_input",)  # weights that no relative has: embeddings for every layer
 USUAL_HEAD_SIZE = 128
+A_DECODER = "a Llama-like decoder"
 FURTHEST_LIKENESS = 0.05  # share of a model's parameters by which a likeness may differ
 ENCODER_FIELDS = ("type_vocab_size", "hidden_dropout_prob", "attention_probs_dropout_prob")
 
@@ -36,10 +38,13 @@ def too_unlike(found: Network, parameters: int) -> bool:
 
 def network(config: Config, what: str, options: Options) -> Network:
     """The network of the nearest kind; it says of itself what it is taken for. Raises Unmodelled where the fields tell of none."""
-    if not all(name in config for name in TRANSFORMER_FIELDS):
+    read = image_likeness.text_of(config)
+    if not all(name in read for name in TRANSFORMER_FIELDS) or any(read.get(name) for name in UNLIKE_FIELDS):
         raise Unmodelled(what, None)
-    kind, build = _nearest(config, what)
-    found = build(config, options)
+    kind, build = _nearest(read, what)
+    if image_likeness.reads_images(config) and kind == A_DECODER:
+        kind, build, read = "such a decoder with a plain image encoder", image_likeness.network, config
+    found = build(read, options)
     found.taken_for = f"{what} is not modelled; it is taken for {kind} of its sizes"
     return found
 
@@ -52,7 +57,7 @@ def _nearest(config: Config, what: str) -> tuple[str, Callable[[Config, Options]
     encodes = any(name in config for name in ENCODER_FIELDS) or architecture(config).endswith("ForMaskedLM")
     if encodes and "rms_norm_eps" not in config:
         return "a BERT-like encoder", encoders.bert
-    return "a Llama-like decoder", lambda config, options: llama.llama({**_usual_heads(config), **config}, options)
+    return A_DECODER, lambda config, options: llama.llama({**_usual_heads(config), **config}, options)
 
 
 def _latent_mixture(config: Config, options: Options) -> Network:
