@@ -17,7 +17,7 @@ from app.accounts.audit import Actor
 from app.accounts.sessions import SignedIn, confirm_session, open_session
 from app.accounts.tables import User
 from app.accounts.throttle import begin_attempt, mark_succeeded
-from app.accounts.users import normalised
+from app.accounts.users import is_name, normalised
 from app.accounts.visitor import Visitor
 from app.database import Database
 from app.errors import Busy, RigwiseError
@@ -55,9 +55,10 @@ def sign_in(database: Database, offered: Credentials, visitor: Visitor, now: dat
 
 
 def _sign_in(database: Database, offered: Credentials, visitor: Visitor, now: datetime) -> str:
-    name = normalised(offered.name)
+    typed = normalised(offered.name)
+    name = typed if is_name(typed) else ""
     with database.write() as session:
-        attempt = begin_attempt(session, name, visitor.network, now)
+        attempt = begin_attempt(session, typed, visitor.network, now)
         known = session.scalars(select(User.password_hash).where(User.name == name)).first()
     right = passwords.matches(known, offered.password)
     with database.write() as session:

@@ -24,6 +24,11 @@ def normalised(name: str) -> str:
     return name.strip().casefold()
 
 
+def is_name(name: str) -> bool:
+    """Whether a user could be called so: two characters or more, none of which a database or a page could stumble over."""
+    return _NAME.fullmatch(name) is not None
+
+
 def first_password() -> str:
     """A password to hand over to a new user, who must change it."""
     return secrets.token_urlsafe(_FIRST_PASSWORD_BYTES)
@@ -32,7 +37,7 @@ def first_password() -> str:
 def add_user(session: Session, name: str, role: Role, password_hash: str, by: Actor, now: datetime, *, must_change: bool) -> User:
     """Adds a user. Raises InvalidInput for a name that is none or taken."""
     name = normalised(name)
-    if not _NAME.fullmatch(name):
+    if not is_name(name):
         raise InvalidInput("use 2 to 80 letters, digits or . _ @ + -, as in ada or ada@example.org", "name")
     if session.scalars(select(User.id).where(User.name == name)).first():
         raise InvalidInput(f"there is a user called '{name}' already", "name")

@@ -16,7 +16,7 @@ from app.accounts.roles import Role, allows
 from app.accounts.sessions import SignedIn, find_session
 from app.accounts.sign_in import SignInRefused, confirm
 from app.accounts.visitor import Visitor
-from app.errors import RigwiseError
+from app.errors import NotFound, RigwiseError
 from app.web.requests import FormPairs
 from app.web.session_cookie import token_of
 from app.web.site import SiteOf
@@ -62,6 +62,8 @@ def visitor_of(request: Request) -> Visitor:
 
 def signed_in(request: Request, site: SiteOf) -> SignedIn:
     """The user behind the request. Raises SignInNeeded, or OwnPasswordNeeded until the first password was changed."""
+    if _has_nul(request):
+        raise NotFound("there is nothing at this address")
     token = token_of(request, site.settings)
     who = find_session(site.database, token, visitor_of(request), clock.now()) if token else None
     if who is None:
@@ -70,6 +72,11 @@ def signed_in(request: Request, site: SiteOf) -> SignedIn:
         raise OwnPasswordNeeded("choose a password of your own first")
     request.state.signed_in = who
     return who
+
+
+def _has_nul(request: Request) -> bool:
+    """Whether the address holds the one character that no database takes."""
+    return "\0" in request.scope["path"] or any("\0" in text for pair in request.query_params.multi_items() for text in pair)
 
 
 SignedInUser = Annotated[SignedIn, Depends(signed_in)]

@@ -35,7 +35,9 @@ _PATTERNS: Mapping[str, str] = {
 
 
 def fields_of(pairs: FormPairs) -> dict[str, str]:
-    """The fields of a form by name, without the password that came along."""
+    """The fields of a form by name, without the password that came along. Raises InvalidInput for what no database takes."""
+    if wrong := next((name for name, value in pairs if "\0" in name or "\0" in value), ""):
+        raise InvalidInput("it holds a character that cannot be kept (NUL); type it anew", wrong.replace("\0", ""))
     return {name: value.replace("\r\n", "\n") for name, value in pairs if name != CONFIRMATION}
 
 

@@ -55,6 +55,7 @@ def test_a_wrong_password_an_unknown_name_and_a_disabled_user_get_the_same_sente
     with database.write() as session:
         disable(session, user_named(session, "bob"), COMMAND_LINE, NOON)
     assert refused(database) == refused(database, "nobody", PASSWORD) == refused(database, "bob", PASSWORD)
+    assert refused(database) == refused(database, "a\0b", PASSWORD) == refused(database, "x" * 10_000, PASSWORD)
 
 
 @pytest.mark.parametrize(("name", "password"), [("ada", WRONG), ("ada", PASSWORD), ("nobody", PASSWORD), ("gone", PASSWORD)])

@@ -346,3 +346,19 @@ def test_another_name_of_one_item_is_not_taken_by_a_second(admin: TestClient, si
     assert "Founders Card" in admin.get("/catalogue/gpus?q=founders").text or "rtx-3090" in admin.get("/catalogue/gpus?q=founders").text
     assert admin.post("/admin/items/rtx-3090/names/remove", data={"alias": "Founders Card"}).status_code == 303
     assert admin.post("/admin/items/rtx-4090/names", data=name).status_code == 303
+
+
+HOSTILE = ("\0", "\N{RIGHT-TO-LEFT OVERRIDE}x", "9" * 5000, "1e400", "<script>alert(1)</script>", "\N{PILE OF POO}" * 300)
+FORMS = ("/admin/items/rtx-3090", "/admin/items/new/gpu", "/admin/items/rtx-3090/prices", "/admin/prices", "/admin/rates", "/admin/users")
+
+
+@pytest.mark.parametrize("text", HOSTILE, ids=range(len(HOSTILE)))
+@pytest.mark.parametrize("address", FORMS)
+def test_whatever_is_typed_into_every_field_is_answered_by_a_page(admin: TestClient, address: str, text: str) -> None:
+    fields = form_of(admin.get(address).text) or {"name": "", "password": "", "code": ""}
+    for name in set(fields) - {"base", "back", "theme"}:
+        answer = admin.post(address, data={**fields, name: text})
+        assert answer.status_code < 500, (name, answer.text[:500])
+        assert "<script>alert" not in answer.text
+    assert admin.get(f"{address}?q=%00&x=%00").status_code < 500
+    assert admin.get("/admin/items/%00").status_code == 404
