@@ -25,6 +25,13 @@ _SENTENCES: Mapping[str, str] = {
     "date_from_datetime_parsing": "type a day such as 2026-11-21",
     "extra_forbidden": "this field is not known here",
 }
+_BOUNDS: Mapping[str, tuple[str, str]] = {  # what to say, and where pydantic keeps the bound
+    "greater_than": ("use more than {}", "gt"),
+    "greater_than_equal": ("use {} or more", "ge"),
+    "less_than": ("use less than {}", "lt"),
+    "less_than_equal": ("use {} or less", "le"),
+    "string_too_long": ("use at most {} characters", "max_length"),
+}
 _PATTERNS: Mapping[str, str] = {
     "id": "use small letters, digits, dots and dashes, as in rtx-3090",
     "url": "type an address that begins with http:// or https://",
@@ -81,5 +88,8 @@ def _sentence(issue: Any) -> str:
         return _PATTERNS.get(_path(issue["loc"]), "this is not in the form that is expected")
     if issue["type"] == "literal_error":
         return f"choose one of {issue['ctx']['expected']}"
+    if issue["type"] in _BOUNDS:
+        words, bound = _BOUNDS[issue["type"]]
+        return words.format(f"{issue['ctx'][bound]:,}")
     message = str(issue["msg"]).removeprefix("Value error, ")
     return _SENTENCES.get(issue["type"], message[:1].lower() + message[1:])

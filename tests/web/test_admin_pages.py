@@ -362,3 +362,10 @@ def test_whatever_is_typed_into_every_field_is_answered_by_a_page(admin: TestCli
         assert "<script>alert" not in answer.text
     assert admin.get(f"{address}?q=%00&x=%00").status_code < 500
     assert admin.get("/admin/items/%00").status_code == 404
+
+
+def test_a_bound_is_told_as_one_would_say_it(admin: TestClient) -> None:
+    fields = item_form(admin.get("/admin/items/rtx-3090").text)
+    page = admin.post("/admin/items/rtx-3090", data={**fields, "power_w": "-3", "memory_gb": "9999", "name": "x" * 201}).text
+    for sentence in ("use 0 or more", "use 4,096 or less", "use at most 200 characters"):
+        assert sentence in page

@@ -15,6 +15,7 @@ from app.web.contexts.machine import age_of
 
 OLDEST_SHOWN = 15
 BACKUP_DUE_DAYS = 2
+REFUSED = {"sign-in.refused": "Sign-in", "password.refused": "Password asked for again"}
 KIND_LABELS: dict[PartKind, str] = {"gpu": "GPUs", "ram": "RAM", "drive": "Storage", "platform": "Platforms", "cloud": "Cloud"}
 
 
@@ -96,8 +97,14 @@ def dashboard(state: State) -> Dashboard:
         old_in_all=len(old),
         kinds=tuple(KindRow(label=KIND_LABELS[one.kind], counts=one) for one in state.kinds),
         currencies=tuple(state.currencies),
-        failures=tuple(Failure(at=moment(one.at), act=one.act, who=one.actor, network=one.network) for one in state.failures),
+        failures=tuple(
+            Failure(at=moment(one.at), act=REFUSED.get(one.act, one.act), who=one.actor, network=one.network) for one in state.failures
+        ),
     )
+
+
+def _failure(entry: AuditEntry) -> Failure:
+    return Failure(at=moment(entry.at), act=REFUSED.get(entry.act, entry.act), who=entry.actor, network=entry.network)
 
 
 def _prices(old: Sequence[AgedPrice], items: int) -> Tile:

@@ -19,10 +19,10 @@ from app.web.contexts.specification import FIGURES, label
 ONE_OF: Mapping[PartKind, str] = {"gpu": "GPU", "ram": "RAM kit", "drive": "drive", "platform": "platform", "cloud": "cloud offer"}
 _LONG = frozenset({"visible_source", "rate_basis", "cpu"})
 _STATUSES = {
-    "active": "active: may be recommended",
-    "announced": "announced: not sold yet",
-    "market": "market: a price index, not a product",
-    "retired": "retired: withdrawn",
+    "active": "active",
+    "announced": "not sold yet",
+    "market": "a price index",
+    "retired": "retired",
 }
 
 

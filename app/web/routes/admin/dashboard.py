@@ -17,7 +17,7 @@ from app.web.site import Site, SiteOf
 
 router = APIRouter(prefix="/admin")
 FAILURES_FOR = timedelta(days=7)
-FAILURES_SHOWN = 10
+FAILURES_SHOWN = 6
 
 
 @router.get("")
