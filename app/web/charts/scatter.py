@@ -52,9 +52,10 @@ def scatter(rows: Sequence[Row]) -> Scatter | None:
 def _rises(named: Sequence[tuple[str, float, float]]) -> dict[str, int]:
     """Names of points below the line stand below them, of others above, each a line further than that of a point close by."""
     rises: dict[str, int] = {}
-    for index, (name, x, y) in enumerate(named):
+    outwards = sorted(named, key=lambda one: one[2] if _is_below(one[1], one[2]) else -one[2])
+    for index, (name, x, y) in enumerate(outwards):
         below = _is_below(x, y)
-        close = sum(abs(x - other_x) < CLOSE_PERCENT and _is_below(other_x, other_y) == below for _, other_x, other_y in named[:index])
+        close = sum(abs(x - other_x) < CLOSE_PERCENT and _is_below(other_x, other_y) == below for _, other_x, other_y in outwards[:index])
         rises[name] = (NAME_BELOW + close * NAME_LINE) if below else -(NAME_ABOVE + close * NAME_LINE)
     return rises
 
