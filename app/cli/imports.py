@@ -140,10 +140,13 @@ def _tell_consequences(database: "Database", run: "DryRun") -> None:
     from app.catalogue.snapshot import snapshot_at
     from app.consequences import consequences
 
+    if not run.can_be_tried:
+        typer.echo("the recommendations were not tried with it" if run.changes else "no recommendation would change")
+        return
     with database.read() as session:
         before = snapshot_at(session, run.revision).catalogue
         after = snapshot_after(session, run.changes).catalogue
-    changed = consequences(before, after, now().date()) if run.changes else ()
+    changed = consequences(before, after, now().date())
     flips = [found for found in changed if _machine(found.before) != _machine(found.after)]
     for found in flips:
         prices = f"{found.before.total if found.before else 'none'} -> {found.after.total if found.after else 'none'}"

@@ -99,10 +99,13 @@ def _apply(database: Database, number: int) -> None:
 def _tell_consequences(database: Database, number: int, run: DryRun) -> None:
     """Keeps with the dry run which recommendations would change."""
     found: list[dict[str, object]] = []
-    if run.changes:
+    if run.can_be_tried:
         with database.read() as session:
             before = snapshot_at(session, run.revision).catalogue
             after = snapshot_after(session, run.changes).catalogue
         found = [asdict(view) for view in consequence_views(consequences(before, after, clock.today()))]
     with database.write() as session:
-        session.get_one(ImportBatch, number).consequences = found
+        batch = session.get_one(ImportBatch, number)
+        batch.consequences = found
+        if run.changes and not run.can_be_tried:
+            batch.message = f"{len(run.items):,} new parts are too many to try the recommendations with"

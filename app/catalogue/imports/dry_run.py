@@ -19,6 +19,9 @@ from app.catalogue.imports.standing import Standing
 from app.catalogue.imports.statements import RowProblem
 from app.errors import InvalidInput
 
+MOST_NEW_PARTS = 5_000
+"""With more new parts than this the recommendations are not tried: each would take seconds and gigabytes."""
+
 Watch = Callable[[Judgement], None]
 _DAY = re.compile(r"(20\d\d)-?([01]\d)-?([0-3]\d)")
 
@@ -53,6 +56,11 @@ class DryRun:
             self.withdrawn_prices.append(judgement.withdrawn_price)
         self.rates += judgement.rates
         self.withdrawn_rates += judgement.withdrawn_rates
+
+    @property
+    def can_be_tried(self) -> bool:
+        """Whether the recommendations can be worked out with what would be recorded."""
+        return bool(self.changes) and len(self.items) <= MOST_NEW_PARTS
 
     @property
     def changes(self) -> Changes:

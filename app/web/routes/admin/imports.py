@@ -227,7 +227,9 @@ def _rows(session: Session, number: int, tab: str, page: int) -> RowsShown:
     total = session.scalar(query.with_only_columns(func.count())) or 0
     pages = max(1, -(-total // ROWS_SHOWN))
     at = min(max(page, 1), pages)
-    found = session.scalars(query.order_by(ImportRow.number).offset((at - 1) * ROWS_SHOWN).limit(ROWS_SHOWN)).all()
+    found = session.scalars(
+        query.order_by(ImportRow.verdict.desc(), ImportRow.number).offset((at - 1) * ROWS_SHOWN).limit(ROWS_SHOWN)
+    ).all()
     return RowsShown(tab=tab, rows=found, page=at, pages=pages)
 
 
