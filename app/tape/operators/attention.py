@@ -21,6 +21,7 @@ Scratch = list[tuple[Shape, DType]]
 Workspace = Callable[[Meta, Meta, Meta], Scratch]  # temporaries of a backward kernel from the shapes of q, k and v
 
 FLASH_LARGEST_HEAD = 256  # FlashAttention-2
+FLASH_HEAD_MULTIPLE = 8  # components; other heads are padded by copies, and the output is cut by another
 FLASH_BACKWARD_ROWS = 128  # query rows are padded to this
 EFFICIENT_BACKWARD_ROWS = 64
 MASK_ROW = 16  # keys; the memory-efficient kernel reads masks in aligned rows
@@ -46,8 +47,11 @@ def scaled_dot_product_attention(
     q, k, v = lower(q), lower(k), lower(v)
     size, grouped = q.shape[-1], q.shape[1] != k.shape[1]
     if q.dtype.half and mask is None and size <= FLASH_LARGEST_HEAD and v.shape[-1] == size:
+        odd = size % FLASH_HEAD_MULTIPLE > 0
+        if odd:
+            q, k, v = (padded_rows(x, FLASH_HEAD_MULTIPLE) for x in (q, k, v))
         out = _fused((q, k, v), _flash_backward_workspace, causal)
-        return contiguous(out) if heads_first else out
+        return contiguous(out) if heads_first or odd else out
     bias = None if mask is None else expand(_additive(mask, q.dtype), *q.shape[:-1], k.shape[2])
     if not grouped and size % (8 if q.dtype.half else 4) == 0:
         return _fused((q, k, v), _efficient_backward_workspace, causal, bias)
