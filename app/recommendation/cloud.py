@@ -13,12 +13,13 @@ from app.units import GIB
 from app.workloads.limits import Limits
 
 OFFERS_SHOWN = 5
+WATTS_PER_MW = 1_000_000
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Rental:
-    """A rented machine that does the job. `break_even_hours`: rental that costs as much as the machine it is compared with, power and
-    upkeep aside; None where there is none to compare with."""
+    """A rented machine that does the job. `break_even_hours`: rental that costs as much as the machine it is compared with and, where its
+    price is given, the electricity of as many hours, upkeep aside; None where there is no such machine, or renting stays cheaper."""
 
     offer: CloudOffer
     gpu: Gpu
@@ -33,11 +34,12 @@ def rentals(demand: Demand, limits: Limits, catalogue: Catalogue, machine: Machi
     if not limits.include_cloud or not demand.needs_gpu:
         return ()
     found: dict[tuple[str, str, int], Rental] = {}
+    own_hour = _electricity_of_an_hour(machine, limits, catalogue)
     for hourly, offer, gpu, price in sorted(_wanted(limits, catalogue), key=lambda row: (row[0].minor, row[1].id)):
         key = (offer.provider, gpu.id, offer.gpu_quantity)
         placed = place_on_some(demand, gpu, offer.gpu_quantity) if key not in found else None
         if isinstance(placed, Placement) and _fits(offer, gpu, placed):
-            hours = _break_even(machine, hourly)
+            hours = _break_even(machine, hourly, own_hour)
             found[key] = Rental(offer=offer, gpu=gpu, hourly=hourly, price=price, placement=placed, break_even_hours=hours)
         if len(found) == OFFERS_SHOWN:
             break
@@ -57,5 +59,13 @@ def _fits(offer: CloudOffer, gpu: Gpu, placed: Placement) -> bool:
     return load.missing_bytes <= 0 and (offer.ram_gb is None or load.ram_bytes <= offer.ram_gb * GIB)
 
 
-def _break_even(machine: Machine | None, hourly: Money) -> Decimal | None:
-    return machine.total.amount / hourly.amount if machine and hourly.minor else None
+def _break_even(machine: Machine | None, hourly: Money, own_hour: Decimal) -> Decimal | None:
+    return machine.total.amount / (hourly.amount - own_hour) if machine and hourly.amount > own_hour else None
+
+
+def _electricity_of_an_hour(machine: Machine | None, limits: Limits, catalogue: Catalogue) -> Decimal:
+    """What an hour of the machine under load costs in the currency of the answer; 0 where no price of electricity was given."""
+    if machine is None or limits.electricity is None:
+        return Decimal(0)
+    price_of_mwh = catalogue.rates.convert(limits.electricity.mwh, limits.answer_currency).amount
+    return price_of_mwh * machine.power_w / WATTS_PER_MW

@@ -3,6 +3,8 @@
 from dataclasses import replace
 from typing import Any
 
+import pytest
+
 from app.hardware import Catalogue, CloudOffer
 from app.money import Money
 from app.recommendation.cloud import Rental, rentals
@@ -68,3 +70,13 @@ def test_at_most_five_offers_one_of_each_kind() -> None:
 def test_a_job_for_fewer_gpus_runs_on_a_part_of_the_offer() -> None:
     [rental] = ask(offer("eight", "4.00", gpu_quantity=8), job=Job(most_gpus=2))
     assert rental.placement.sharding.gpus == 2
+
+
+def test_electricity_of_the_machine_puts_the_break_even_off_or_away() -> None:
+    [free] = ask(offer("a", "0.50"))
+    [paid] = ask(offer("a", "0.50"), electricity={"amount": "0.50", "currency": "USD"})
+    [dear] = ask(offer("a", "0.50"), electricity={"amount": "5.00", "currency": "USD"})
+    watts = 200 + 170 + 60
+    assert float(paid.break_even_hours or 0) == pytest.approx(1370 / (0.5 - 0.5 * watts / 1000))
+    assert (paid.break_even_hours or 0) > (free.break_even_hours or 0)
+    assert dear.break_even_hours is None
