@@ -80,11 +80,11 @@ def test_a_locked_database_is_told_and_reading_goes_on(
 def test_a_damaged_file_is_told_as_such_and_never_answered_from(sqlite_url: str) -> None:
     with closing(Database(sqlite_url)) as database:
         seed(database)
+    file = Path(make_url(sqlite_url).database or "")
+    with file.open("r+b") as opened:
+        opened.write(os.urandom(file.stat().st_size))
     app = create_app(Settings(database_url=sqlite_url))
     with TestClient(app, raise_server_exceptions=False) as client:
-        file = Path(make_url(sqlite_url).database or "")
-        with file.open("r+b") as opened:
-            opened.write(os.urandom(file.stat().st_size))
         for path in ("/", "/readyz", "/catalogue/gpus"):
             answer = client.get(path)
             assert answer.status_code == 503, path

@@ -49,7 +49,7 @@ def test_a_whole_run_is_told_in_hours_energy_and_money() -> None:
 
 
 def test_the_run_is_priced_for_every_offer_to_rent() -> None:
-    offer = {"provider": "Cloud", "gpu_quantity": 1}
+    offer = {"id": "cloud-h100", "provider": "Cloud", "gpu_quantity": 1}
     rental = {
         "offer": offer, "gpu": {"name": "H100"}, "per_hour": money("2.50"), "run_cost": money("107.40"), "break_even_hours": 100.0,
         "speed": speed("same class"), "observed_on": "2026-11-01", "age_days": 19,
