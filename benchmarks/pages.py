@@ -20,7 +20,7 @@ from benchmarks.databases import environment, postgres, sqlite
 from benchmarks.servers import Server, fetch, floor, measured, rigwise, serving
 
 PORT, FLOOR_PORT, DATABASE_PORT = 8191, 8192, 8193
-REQUESTS = 150
+REQUESTS, FEW = 150, 40
 QUESTION = {"task": "images", "model": "resnet50", "budget": "EUR 2500"}
 
 Requests = list[tuple[str, str | None]]
@@ -51,17 +51,17 @@ def floor_of(size: int, workers: int = 1) -> Iterator[Server]:
         yield server
 
 
-def pages(url: str) -> dict[str, Any]:
+def pages(url: str, requests: int = REQUESTS) -> dict[str, Any]:
     """Every kind of page on one worker, beside the floor."""
-    fresh = fresh_answers(REQUESTS)
+    fresh = fresh_answers(requests)
     with serving(rigwise(PORT), PORT, environment(url)) as server:
         size = len(fetch(http.client.HTTPConnection("127.0.0.1", PORT, timeout=30), *fresh_answers(1, start=5000)[0]))
         figures = {
             "fresh answer": measured(server, fresh),
             "repeated answer": measured(server, fresh[:1] * REQUESTS),
-            "fresh levers": measured(server, fresh_levers(REQUESTS)),
-            "shared result": measured(server, [(_shared(server), None)] * REQUESTS),
-            "catalogue": measured(server, [("/catalogue/gpus", None)] * 60),
+            "fresh levers": measured(server, fresh_levers(requests // 3)),
+            "shared result": measured(server, [(_shared(server), None)] * requests),
+            "catalogue": measured(server, [("/catalogue/gpus", None)] * requests),
         }
         memory, cold = server.memory_mb()[0], server.cold_start_s
     with floor_of(size) as bare:
@@ -85,7 +85,7 @@ def on_every_database() -> dict[str, Any]:
     figures = {}
     for times in (1, 10, 30):
         with sqlite(times) as url:
-            figures[f"SQLite, catalogue x{times}"] = pages(url)
+            figures[f"SQLite, catalogue x{times}"] = pages(url, REQUESTS if times == 1 else FEW)
     with postgres(DATABASE_PORT) as url:
         figures["PostgreSQL, catalogue x1"] = pages(url)
     return figures
