@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 
+from app.architectures.library import find
 from app.architectures.network import Inputs
 from app.errors import InvalidInput
 from app.tape.trace import Trace
@@ -34,6 +35,11 @@ def test_the_default_u_net_has_the_parameters_that_were_counted_in_pytorch() -> 
 def test_a_u_nets_parameters_grow_about_fourfold_with_each_level() -> None:
     counts = [preset("unet", {"depth": depth}).parameter_count() for depth in (2, 3, 4)]
     assert all(3.5 < deeper / flatter < 4.5 for flatter, deeper in pairwise(counts))
+
+
+@pytest.mark.parametrize("kind", ["unet", "lstm", "mlp", "gcn", "graphsage", "gat", "gin", "ft_transformer", "tab_transformer"])
+def test_the_library_tells_the_size_of_the_network_without_options(kind: str) -> None:
+    assert preset(kind).parameter_count() == find(kind).parameters
 
 
 def test_gcn_on_cora_has_the_parameters_of_the_paper() -> None:
