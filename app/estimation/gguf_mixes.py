@@ -1,12 +1,18 @@
 """llama.cpp's file types: which tensor of a model gets which GGML type, and the bytes of the file's tensors.
 
-Source: llama.cpp, src/llama-quant.cpp (llama_tensor_get_type_impl, tensor_type_fallback, tensor_allows_quantization), with an importance
-matrix where a type cannot be made without one. Reproduces the bits per weight that tools/quantize/README.md prints for Llama 3.1 8B.
+Source: llama.cpp, src/llama-quant.cpp at 007dbbf (llama_tensor_get_type_impl, tensor_type_fallback, tensor_allows_quantization), with an
+importance matrix where a type cannot be made without one. Reproduces the bits per weight that tools/quantize/README.md prints for Llama
+3.1 8B, and 141 published files of 14 models (tests/ground_truth/gguf_files.json). Files made otherwise differ: with an importance matrix
+IQ4_XS and IQ4_NL are up to 1 % smaller. Fused projections of queries, keys and values follow the rules before pull request 19770 (March
+2026), because the published files of models that have them are older; since then they count as value projections, which makes Q2_K up to
+7 % larger and Q5_K_M up to 4 % smaller.
 """
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import Any
 
+from app.architectures.falcon import Falcon
 from app.architectures.network import Network
 from app.architectures.readers.ggml_types import TYPES
 from app.tape.adapters import HEADS
@@ -25,9 +31,9 @@ VECTOR_BYTES = 4  # norms and biases stay in fp32
 KEPT_IN_F32 = ("router.", "mlp.gate.weight", "wpe.", "embed_positions.", "position_embedding", "relative_attention_bias", "conv1d.")
 KEPT_IN_F16 = ("vision_tower.", "multi_modal_projector.")  # the projector is a file of its own, usually in 16 bits
 
-# The last part of a weight's name -> its kind in llama.cpp's rules. A fused query, key and value matrix counts as a value projection.
+# The last part of a weight's name -> its kind in llama.cpp's rules.
 KINDS = {
-    "v_proj": "value", "v": "value", "c_attn": "value", "query_key_value": "value", "Wqkv": "value", "qkv_proj": "value",
+    "v_proj": "value", "v": "value", "c_attn": "fused", "query_key_value": "fused", "Wqkv": "fused", "qkv_proj": "fused",
     "k_proj": "key", "k": "key", "q_proj": "query", "q": "query", "o_proj": "output", "out_proj": "output", "dense": "output",
     "o": "output",
     "down_proj": "down", "fc2": "down", "dense_4h_to_h": "down", "wo": "down",
@@ -103,6 +109,7 @@ class Mix:
     value: Choice | None = None
     key: Choice | None = None
     query: Choice | None = None
+    fused: Choice | None = None  # queries, keys and values in one matrix
     output: Choice | None = None
     down: Choice | None = None
     gate_up: Choice | None = None
@@ -146,7 +153,7 @@ MIXES: dict[str, Mix] = {
     "iq3_s": Mix(base="iq3_s", value=_many_heads("q4_k", "iq3_s"), of_eight=_OUTPUT_RAISED),
     "iq3_m": Mix(
         base="iq3_s", value=_always("q4_k"), down=lambda place: "q4_k" if _early_or_sprinkled(place) else "iq3_s", output=_always("q4_k"),
-        of_eight=_OUTPUT_RAISED,
+        fused=_always("q4_k"), of_eight=_OUTPUT_RAISED,
     ),
     "iq4_xs": _four("iq4_xs"),
     "iq4_nl": _four("iq4_nl"),
@@ -157,13 +164,18 @@ MIXES: dict[str, Mix] = {
     "q3_k_s": Mix(base="q3_k", of_eight=_OUTPUT_RAISED),
     "q3_k_m": Mix(
         base="q3_k", value=_first(2, "q5_k", "q4_k"), down=_first_share(16, "q5_k", "q4_k"), output=_always("q4_k"),
-        of_eight=_OUTPUT_RAISED,
+        fused=_always("q4_k"), of_eight=_OUTPUT_RAISED,
     ),
-    "q3_k_l": Mix(base="q3_k", value=_always("q5_k"), down=_always("q5_k"), output=_always("q5_k")),
+    "q3_k_l": Mix(
+        base="q3_k", value=_always("q5_k"), down=_always("q5_k"), output=_always("q5_k"), fused=_always("q4_k"),
+        of_eight=("q8_0", "q8_0", "q3_k"),
+    ),
     "q4_k_s": Mix(base="q4_k", value=_first(4, "q5_k", "q4_k"), down=_first_share(8, "q5_k", "q4_k"), of_eight=_OUTPUT_RAISED),
-    "q4_k_m": Mix(base="q4_k", value=_favoured("q6_k", "q4_k"), down=_favoured("q6_k", "q4_k"), of_eight=_OUTPUT_RAISED),
+    "q4_k_m": Mix(
+        base="q4_k", value=_favoured("q6_k", "q4_k"), down=_favoured("q6_k", "q4_k"), fused=_always("q5_k"), of_eight=_OUTPUT_RAISED
+    ),
     "q5_k_s": Mix(base="q5_k"),
-    "q5_k_m": Mix(base="q5_k", value=_favoured("q6_k", "q5_k"), down=_favoured("q6_k", "q5_k")),
+    "q5_k_m": Mix(base="q5_k", value=_favoured("q6_k", "q5_k"), down=_favoured("q6_k", "q5_k"), fused=_always("q6_k")),
     "q6_k": Mix(base="q6_k"),
     "q8_0": Mix(base="q8_0", head="q8_0"),
     "q4_0": Mix(base="q4_0"), "q4_1": Mix(base="q4_1"), "q5_0": Mix(base="q5_0"), "q5_1": Mix(base="q5_1"),
@@ -173,6 +185,14 @@ MIXES: dict[str, Mix] = {
     "f32": Mix(base="f32", head="f32"),
 }  # fmt: skip
 QUANTIZED_BY_NEED = ("f16", "f32")  # file types that are not mixes
+# Falcon's output and down projections are named apart, and its checkpoints hold the head beside the table it is tied to.
+FALCON: dict[str, dict[str, Any]] = {
+    "q2_k": {"output": None}, "iq3_xxs": {"output": None}, "iq3_m": {"output": None},
+    "q3_k_m": {"output": None, "down": lambda place: "q5_k" if place.index < place.layers // 16 else _favoured("q4_k", "q3_k")(place)},
+    "q3_k_l": {"output": _always("q4_k"), "down": _always("q4_k")},
+    "q4_k_s": {"down": None},
+    "q4_k_m": {"down": lambda place: "q6_k" if place.index < place.layers // 16 else _favoured("q5_k", "q4_k")(place)},
+}  # fmt: skip
 
 
 def _early_or_sprinkled(place: Place) -> bool:
@@ -187,18 +207,34 @@ def gguf_bytes(network: Network, file_type: str) -> int:
 def host_table_bytes(network: Network, file_type: str) -> int:
     """Bytes of the table of input embeddings, which llama.cpp keeps in RAM whatever else it puts on the card; 0 where it is the head too:
     then the card holds a copy as well."""
-    return 0 if getattr(network, "tied", False) else _table_bytes(network, file_type)
+    return 0 if getattr(network, "tied", False) and not _holds_head_apart(network) else _table_bytes(network, file_type)
 
 
 def _table_bytes(network: Network, file_type: str) -> int:
-    tables = [p for path, p, _ in _placed(network) if _is_table(path)]
-    return max((ggml_bytes(p, MIXES[file_type].table or MIXES[file_type].base) for p in tables), default=0)
+    apart, chosen = _holds_head_apart(network), _table_type(MIXES[file_type])
+    tables = [p for path, p, _ in _placed(network) if _is_table(path) or (apart and _is_head(path, tied=True))]
+    return max((ggml_bytes(p, chosen) for p in tables), default=0)
+
+
+def _table_type(mix: Mix) -> str:
+    return mix.table or mix.base
+
+
+def _holds_head_apart(network: Network) -> bool:
+    return isinstance(network, Falcon) and network.tied
+
+
+def _mix_of(network: Network, file_type: str) -> Mix:
+    mix = MIXES[file_type]
+    if not isinstance(network, Falcon) or file_type in QUANTIZED_BY_NEED:
+        return mix
+    return replace(mix, head="q8_0", **FALCON.get(file_type, {}))
 
 
 def gguf_types(network: Network, file_type: str) -> Iterator[tuple[Parameter, str]]:
     """Every tensor of the file with its GGML type."""
-    mix = MIXES[file_type]
-    tied = bool(getattr(network, "tied", False))
+    mix = _mix_of(network, file_type)
+    tied, apart = bool(getattr(network, "tied", False)), _holds_head_apart(network)
     for path, parameter, place in _placed(network):
         if len(parameter.shape) < 2 or any(kept in path for kept in KEPT_IN_F32) or path.endswith("_bias"):
             yield parameter, "f32"
@@ -206,8 +242,10 @@ def gguf_types(network: Network, file_type: str) -> Iterator[tuple[Parameter, st
             yield parameter, "f16"
         elif _is_head(path, tied=tied):
             yield parameter, _head_type(mix, parameter)
+            if apart:
+                yield parameter, _table_type(mix)
         elif _is_table(path):
-            yield parameter, mix.table or mix.base
+            yield parameter, _table_type(mix)
         else:
             yield parameter, _type_in_block(mix, path, place)
 
