@@ -213,3 +213,11 @@ def test_on_auto_the_cheapest_machine_may_keep_layers_in_ram() -> None:
     assert "spills" in {finding["code"] for finding in spilled["findings"]}
     assert spilled["gpus"]["required_bytes"] <= spilled["gpus"]["part"]["visible_bytes"]
     assert 0 < spilled["speed"]["decode_tokens_per_second"] < whole["speed"]["decode_tokens_per_second"]
+
+
+def test_a_request_with_every_default_written_out_gets_the_same_answer() -> None:
+    asked = parse_request({"workload": TUNING, "limits": {"max_gpus": 2}})
+    written_out = parse_request(asked.model_dump(mode="json"))
+    one, other = (first_view(request, SHOP, today=TODAY).to_json() for request in (asked, written_out))
+    assert any(machine["gpus"]["quantity"] == 2 for machine in one["frontier"])
+    assert one == other

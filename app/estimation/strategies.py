@@ -22,7 +22,7 @@ def training_strategies(workload: TrainingWorkload, gpus: int, can_run: Callable
     sequences and matrices, of which the last two divide activations too, and offload. The order is that of what is exchanged in each step,
     least first. `can_run`: whether the network can be divided so."""
     parallelism = workload.parallelism
-    if isinstance(parallelism, Parallelism) and parallelism.model_fields_set:
+    if isinstance(parallelism, Parallelism) and parallelism.is_asked_for:
         requested = requested_sharding(parallelism)
         if requested.gpus == gpus:
             yield requested
@@ -85,7 +85,7 @@ def strategy_name(spread: Sharding) -> str:
 def inference_strategies(parallelism: Parallelism | str, gpus: int, splits_by: str, heads: int) -> Iterator[Sharding]:
     """What was asked for, where it was; else the runtime's own way: tensor parallel where the heads divide, otherwise by layers; nothing
     where the runtime keeps a model on one GPU."""
-    if isinstance(parallelism, Parallelism) and parallelism.model_fields_set:
+    if isinstance(parallelism, Parallelism) and parallelism.is_asked_for:
         requested = requested_sharding(parallelism)
         if requested.gpus == gpus:
             yield requested

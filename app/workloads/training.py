@@ -74,6 +74,11 @@ class Parallelism(Document):
     zero_stage: Literal[0, 1, 2, 3] = 0
     offload: Literal["none", "optimizer", "all"] = "none"
 
+    @property
+    def is_asked_for(self) -> bool:
+        """Whether a way to spread the job is asked for. One GPU, as it stands where nothing is said, leaves it to the recommender."""
+        return self != Parallelism()
+
     @model_validator(mode="after")
     def _degrees_fit_the_gpus(self) -> "Parallelism":
         product = self.data * self.tensor * self.pipeline * self.context
