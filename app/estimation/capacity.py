@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from app.errors import InvalidInput
+from app.estimation.inference import PreparedInference
 from app.estimation.inference_job import InferenceJob
 from app.estimation.job import Job
 from app.estimation.pipeline_offload import PARTS
@@ -88,7 +89,7 @@ def capacity(workload: Workload, gpu: Gpu, gpus: int, ram_bytes: int | None = No
         largest={name: largest(_need(job, name, gpu, gpus), gpu.visible_bytes, LARGEST[name]) for name in sizes_of(job)},
         weight_format=_finest_format(asked, gpu, gpus) if isinstance(asked, InferenceWorkload) else None,
         reservation=reservation_on(job.prepared, placed.sharding, gpu) if isinstance(job, InferenceJob) else None,
-        verdict=verdict_on(job.workload, gpu, gpus, ram_bytes) if isinstance(job, InferenceJob) and job.prepared.language else None,
+        verdict=verdict_on(job.prepared, gpu, gpus, ram_bytes) if isinstance(job, InferenceJob) and job.prepared.language else None,
     )  # fmt: skip
 
 
@@ -118,8 +119,8 @@ def _crossing(low: int, low_need: float, high: int, high_need: float, room: int,
     return min(max(guess, low + 1), high - 1)
 
 
-def _job(workload: InferenceWorkload | TrainingWorkload, known_weights: int | None = None) -> InferenceJob | TrainingJob:
-    return InferenceJob(workload, known_weights=known_weights) if isinstance(workload, InferenceWorkload) else TrainingJob(workload)
+def _job(workload: InferenceWorkload | TrainingWorkload, alike: PreparedInference | None = None) -> InferenceJob | TrainingJob:
+    return InferenceJob(workload, alike=alike) if isinstance(workload, InferenceWorkload) else TrainingJob(workload)
 
 
 def sizes_of(job: Job) -> tuple[str, ...]:
@@ -135,19 +136,19 @@ def sizes_of(job: Job) -> tuple[str, ...]:
 def _need(job: InferenceJob | TrainingJob, name: str, gpu: Gpu, gpus: int) -> Callable[[int], float]:
     """Bytes that each card must have for each value of one field; infinite where the network does not take that value."""
     known: dict[int, float] = {}
-    weights = job.prepared.weights if isinstance(job, InferenceJob) else None
+    alike = job.prepared if isinstance(job, InferenceJob) else None
 
     def need(size: int) -> float:
         if size not in known:
-            known[size] = _bytes_on(job.workload.model_copy(update={name: size}), gpu, gpus, weights)
+            known[size] = _bytes_on(job.workload.model_copy(update={name: size}), gpu, gpus, alike)
         return known[size]
 
     return need
 
 
-def _bytes_on(workload: InferenceWorkload | TrainingWorkload, gpu: Gpu, gpus: int, known_weights: int | None = None) -> float:
+def _bytes_on(workload: InferenceWorkload | TrainingWorkload, gpu: Gpu, gpus: int, alike: PreparedInference | None = None) -> float:
     try:
-        need = _job(workload, known_weights).gpu_bytes(gpu, gpus)
+        need = _job(workload, alike).gpu_bytes(gpu, gpus)
     except InvalidInput:
         return float("inf")
     return float("inf") if need is None else need

@@ -8,7 +8,7 @@ IQ4_XS and IQ4_NL are up to 1 % smaller. Fused projections of queries, keys and 
 7 % larger and Q5_K_M up to 4 % smaller.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -212,7 +212,8 @@ def host_table_bytes(network: Network, file_type: str) -> int:
 
 def _table_bytes(network: Network, file_type: str) -> int:
     apart, chosen = _holds_head_apart(network), _table_type(MIXES[file_type])
-    tables = [p for path, p, _ in _placed(network) if _is_table(path) or (apart and _is_head(path, tied=True))]
+    weights = ((path, p) for path, p in network.named_parameters() if not p.buffer)
+    tables = [p for path, p in weights if _is_table(path) or (apart and _is_head(path, tied=True))]
     return max((ggml_bytes(p, chosen) for p in tables), default=0)
 
 
@@ -235,19 +236,24 @@ def gguf_types(network: Network, file_type: str) -> Iterator[tuple[Parameter, st
     """Every tensor of the file with its GGML type."""
     mix = _mix_of(network, file_type)
     tied, apart = bool(getattr(network, "tied", False)), _holds_head_apart(network)
-    for path, parameter, place in _placed(network):
-        if len(parameter.shape) < 2 or any(kept in path for kept in KEPT_IN_F32) or path.endswith("_bias"):
-            yield parameter, "f32"
-        elif path.startswith(KEPT_IN_F16):
-            yield parameter, "f16"
-        elif _is_head(path, tied=tied):
-            yield parameter, _head_type(mix, parameter)
-            if apart:
-                yield parameter, _table_type(mix)
-        elif _is_table(path):
+    for path, parameter, places in _placed(network):
+        alike, kind = _type_everywhere(mix, path, parameter, tied=tied), kind_of(path)
+        yield from ((parameter, alike or _type_in_block(mix, kind, place)) for place in places)
+        if apart and _is_head(path, tied=tied):
             yield parameter, _table_type(mix)
-        else:
-            yield parameter, _type_in_block(mix, path, place)
+
+
+def _type_everywhere(mix: Mix, path: str, parameter: Parameter, *, tied: bool) -> str | None:
+    """The type of a tensor that has the same one in every block, None where that depends on the block."""
+    if len(parameter.shape) < 2 or any(kept in path for kept in KEPT_IN_F32) or path.endswith("_bias"):
+        return "f32"
+    if path.startswith(KEPT_IN_F16):
+        return "f16"
+    if _is_head(path, tied=tied):
+        return _head_type(mix, parameter)
+    if _is_table(path):
+        return _table_type(mix)
+    return mix.expert if ".experts." in path else None
 
 
 def _is_head(path: str, *, tied: bool) -> bool:
@@ -262,11 +268,8 @@ def _head_type(mix: Mix, parameter: Parameter) -> str:
     return "q8_0" if parameter.shape[-1] % GGML_TYPES[mix.base].block else mix.head
 
 
-def _type_in_block(mix: Mix, path: str, place: Place | None) -> str:
+def _type_in_block(mix: Mix, kind: str | None, place: Place | None) -> str:
     """The type of a matrix inside a block; the base type outside, and for matrices that no rule names."""
-    if mix.expert and ".experts." in path:
-        return mix.expert
-    kind = kind_of(path)
     if place is None or kind is None:
         return mix.base
     special = _of_eight(mix, kind) if place.experts == MIXTRAL_EXPERTS else None
@@ -299,16 +302,14 @@ def kind_of(path: str) -> str | None:
     return KINDS.get(leaf)
 
 
-def _placed(network: Network) -> Iterator[tuple[str, Parameter, Place | None]]:
-    """Every weight once for each block it stands for, with the block's place; None outside the blocks."""
+def _placed(network: Network) -> Iterator[tuple[str, Parameter, Sequence[Place | None]]]:
+    """Every weight with the place of each block it stands for; None, as often, outside the blocks."""
     weights = [found for found in network.parameters_by_layer() if not found[1].buffer]
     experts = max((p.shape[0] for path, p, _ in weights if ".experts." in path and len(p.shape) > 2), default=1)
     layers, ratio = network.layer_count(), network.heads_per_kv()
+    row = [Place(index, layers, ratio, experts) for index in range(layers)]
     for path, parameter, indices in weights:
-        if indices is None:
-            yield from ((path, parameter, None) for _ in range(parameter.times))
-        else:
-            yield from ((path, parameter, Place(index, layers, ratio, experts)) for index in indices)
+        yield path, parameter, [None] * parameter.times if indices is None else [row[index] for index in indices]
 
 
 def ggml_bytes(parameter: Parameter, ggml_type: str) -> int:

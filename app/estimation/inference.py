@@ -41,11 +41,12 @@ SMALLEST_ARENA = MIB  # ONNX Runtime's first region
 class PreparedInference:
     """An inference workload: its network, weights and cache, asked for many placements."""
 
-    def __init__(self, workload: InferenceWorkload, *, known_weights: int | None = None) -> None:
+    def __init__(self, workload: InferenceWorkload, *, alike: "PreparedInference | None" = None) -> None:
+        """`alike`: the same model in the same format, prepared at other sizes; its network is used, and its weights are not counted anew."""
         self.workload = workload
-        self._known_weights = known_weights  # of the same model in the same format, where they have been counted already
+        self._alike = alike
         self.runtime = RUNTIMES[workload.runtime]
-        self.prepared = prepare_network(workload, self._options)
+        self.prepared = alike.prepared if alike else prepare_network(workload, self._options)
         self.network = self.prepared.network
         language = self.network if isinstance(self.network, LanguageModel) else None
         self.language = language if language and language.cache_layers() else None
@@ -71,6 +72,11 @@ class PreparedInference:
         return self.prepared.exact_parameters is not None and self.workload.image_size is not None
 
     @cached_property
+    def layers(self) -> int:
+        """Blocks of the network, 0 where it has none."""
+        return self.network.layer_count()
+
+    @cached_property
     def parameters(self) -> Parameters:
         """Parameter counts; nothing is trained."""
         total = self.prepared.exact_parameters or self.network.parameter_count()
@@ -85,8 +91,8 @@ class PreparedInference:
     @cached_property
     def weights(self) -> int:
         """Bytes of all weights as the runtime holds them: those of an uploaded file in its own format, else by the rules of the format."""
-        if self._known_weights is not None:
-            return self._known_weights
+        if self._alike:
+            return self._alike.weights
         if self.file_weights is not None:
             return self.file_weights
         return round(self._weights_of(self.network) * self.prepared.scale)
@@ -111,6 +117,8 @@ class PreparedInference:
         """Bytes of weights that stay in system RAM though all layers run on the card: embeddings, or parts that wait for their turn."""
         if self.workload.cpu_offload in PARTS:
             return self.weights
+        if self._alike:
+            return self._alike.weights_in_ram
         return round(bytes_in_ram(self.network, self.workload.weight_format, self.workload.runtime) * self.prepared.scale)
 
     @property
@@ -133,7 +141,7 @@ class PreparedInference:
     @property
     def gpu_share(self) -> float:
         """Share asked for of the layers, and of their cache, that lies on the GPU."""
-        layers, offload = self.network.layer_count(), self.workload.cpu_offload
+        layers, offload = self.layers, self.workload.cpu_offload
         return min(1.0, offload.gpu_layers / layers) if isinstance(offload, GpuLayers) and layers else 1.0
 
     @property
@@ -218,9 +226,8 @@ class PreparedInference:
     def gpu_memory(self, spread: Sharding, gpu: Gpu | None = None, gpu_share: float | None = None) -> GpuMemory:
         """The ledger of the fullest GPU, with this share of the layers on GPUs; None: as asked for."""
         share = self.gpu_share if gpu_share is None else gpu_share
-        terms = self._runtime_terms() if self.runtime.buffer else self._traced_terms()
-        shared = [_shared(_on_gpu(term, share), spread, self.network.layer_count()) for term in terms]
-        shared += self._draft_terms()
+        shared = [_shared(_on_gpu(term, share), spread, self.layers) for term in self._terms]
+        shared += self._draft_terms
         allocated = sum(term.bytes for term in shared)
         extra = self._overheads(shared, spread, gpu)
         return GpuMemory(
@@ -230,6 +237,12 @@ class PreparedInference:
             peak_phase="forward",
         )
 
+    @cached_property
+    def _terms(self) -> list[Term]:
+        """What lies on one GPU that has everything, whichever it is."""
+        return self._runtime_terms() if self.runtime.buffer else self._traced_terms()
+
+    @cached_property
     def _draft_terms(self) -> list[Term]:
         """The draft model lies whole on every card."""
         draft = self.draft

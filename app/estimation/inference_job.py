@@ -25,9 +25,10 @@ MULTIPLY_ADD = 2
 class InferenceJob(NetworkJob[InferenceWorkload]):
     """One model being run."""
 
-    def __init__(self, workload: InferenceWorkload, *, known_weights: int | None = None) -> None:
+    def __init__(self, workload: InferenceWorkload, *, alike: PreparedInference | None = None) -> None:
+        """`alike`: the same model in the same format, prepared at other sizes."""
         self.workload = workload
-        self.prepared = PreparedInference(workload, known_weights=known_weights)
+        self.prepared = PreparedInference(workload, alike=alike)
         self._needs = Needs(self.prepared.gpu_memory)
         self._without_layers = Needs(lambda spread, gpu: self.prepared.gpu_memory(spread, gpu, gpu_share=0.0))
         self._host: dict[tuple[int, float], int] = {}
@@ -107,7 +108,7 @@ class InferenceJob(NetworkJob[InferenceWorkload]):
 
     def spill(self, gpu: Gpu, spread: Sharding) -> Spill:
         """The layers that were asked to be on the GPU; on "auto" as many as fit, where not all do."""
-        everything, layers = self._needs.of(spread, gpu), max(1, self.prepared.network.layer_count())
+        everything, layers = self._needs.of(spread, gpu), max(1, self.prepared.layers)
         if self._may_spill(gpu) and everything.required > gpu.visible_bytes:
             room = gpu.visible_bytes - self.prepared.runtime.fit_margin_bytes
             return most_layers(everything, self._without_layers.of(spread, gpu), layers, room)

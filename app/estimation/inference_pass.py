@@ -32,7 +32,7 @@ def inference_pass(prepared: PreparedInference, gpu_share: float) -> InferencePa
         experts_active=prepared.network.experts_active(),
         active_parameters=round(prepared.parameters.active * prepared.weights_read / max(1, prepared.weights)),
         kv_bytes_per_position=prepared.cache.per_token,
-        layers=prepared.network.layer_count(),
+        layers=prepared.layers,
         hidden=hidden,
         attention_width=heads * max(layer.key_size for layer in prepared.language.cache_layers()),
         prompt_tokens=workload.prompt_tokens,

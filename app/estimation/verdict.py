@@ -3,11 +3,11 @@
 from dataclasses import asdict, dataclass
 from typing import Any, Literal
 
+from app.estimation.inference import PreparedInference
 from app.estimation.inference_job import InferenceJob
 from app.hardware import Gpu
 from app.placement import Placement
 from app.units import GB
-from app.workloads import InferenceWorkload
 
 DISK_BYTES_PER_SECOND = 3 * GB  # an NVMe SSD of PCIe 3.0: weights that RAM does not hold are read again for every token (mmap)
 
@@ -34,9 +34,9 @@ class Verdict:
         return asdict(self)
 
 
-def verdict_on(workload: InferenceWorkload, gpu: Gpu, gpus: int, ram_bytes: int | None) -> Verdict:
+def verdict_on(prepared: PreparedInference, gpu: Gpu, gpus: int, ram_bytes: int | None) -> Verdict:
     """The verdict on this many of the card, beside so much RAM; None: as much as it takes."""
-    job = InferenceJob(workload.model_copy(update={"cpu_offload": "auto"}))
+    job = InferenceJob(prepared.workload.model_copy(update={"cpu_offload": "auto"}), alike=prepared)
     placed = job.place(gpu, gpus)
     if not isinstance(placed, Placement) or placed.gpu_bytes > gpu.visible_bytes:
         return Verdict(outcome="impossible")

@@ -76,7 +76,12 @@ class Trace:
 
     def most_of(self, category: Category) -> int:
         """The most bytes of one category that are ever alive."""
-        return max(moment.bytes_by_category[category] for moment in self.moments)
+        return self._most[category]
+
+    @cached_property
+    def _most(self) -> tuple[int, ...]:
+        """The most bytes of each category, over all moments."""
+        return tuple(max(counts) for counts in zip(*(moment.bytes_by_category for moment in self.moments), strict=True))
 
     @cached_property
     def saved_activations(self) -> int:
