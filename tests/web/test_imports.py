@@ -195,3 +195,14 @@ def test_htmx_gets_the_part_and_everybody_else_the_page(site: FastAPI) -> None:
     fragment = ada.get(address, headers={"HX-Request": "true"}).text
     assert fragment.lstrip().startswith('<div id="import"')
     assert "<html" not in fragment
+
+
+def test_a_known_file_without_a_day_asks_for_the_day_alone(site: FastAPI) -> None:
+    ada = browser_of(site, "ada")
+    address = upload(ada, f"{CARDS}MSI Ventus,3100,GeForce RTX 5090,32,,,,\n", "video-card.csv")
+    asked = text_of(settled(ada, address))
+    assert "When were these prices seen?" in asked
+    assert "Which column holds what?" not in asked
+    assert "such as 2026-10-30." in text_of(ada.post(f"{address}/day", data={"observed_on": "yesterday"}).text)
+    assert ada.post(f"{address}/day", data={"observed_on": "2026-11-20"}).status_code == 303
+    assert "PCPartPicker, graphics cards" in text_of(settled(ada, address))

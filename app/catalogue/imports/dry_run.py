@@ -23,6 +23,7 @@ MOST_NEW_PARTS = 5_000
 """With more new parts than this the recommendations are not tried: each would take seconds and gigabytes."""
 
 Watch = Callable[[Judgement], None]
+UNDATED = "the file does not say when its prices were seen; give the day, such as 2026-10-30"
 _DAY = re.compile(r"(20\d\d)-?([01]\d)-?([0-3]\d)")
 
 
@@ -123,7 +124,7 @@ def _with_source(profile: Profile, format_: Format) -> Profile:
 def _refuse_undated(format_: Format, first: Row, profile: Profile) -> None:
     if format_.dated or profile.observed_on or profile.value(first.cells, "observed_on"):
         return
-    raise InvalidInput("the file does not say when its prices were seen; give the day, such as 2026-10-30", "observed_on")
+    raise InvalidInput(UNDATED, "observed_on")
 
 
 def day_in(name: str) -> date | None:

@@ -192,7 +192,7 @@ def read_batch(database: Database, number: int) -> DryRun | None:
     try:
         run = judge_file(database, io.BytesIO(staged.content), staged.profile, today=clock.today(), watch=recorder)
     except InvalidInput as error:
-        _say(database, number, "failed", str(error))
+        _say(database, number, "failed", "; ".join(one.message for one in error.errors))
         return None
     recorder.write()
     with database.write() as session:

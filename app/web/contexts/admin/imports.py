@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from app.catalogue.imports.dry_run import UNDATED
 from app.catalogue.imports.formats import FORMATS
 from app.catalogue.imports.formats.price_list import FIELDS
 from app.catalogue.imports.profiles import Profile
@@ -134,6 +135,7 @@ class ImportPage:
     error: str
     revision: int | None
     undone_revision: int | None
+    undated: bool  # the file is understood, but for the day of its prices
     columns: tuple[str, ...]  # of the file, where they have to be told
     fields: tuple[ColumnField, ...]
 
@@ -167,6 +169,7 @@ def imports_page(
 def import_page(batch: ImportBatch, shown: RowsShown, columns: Sequence[str] = (), error: str = "") -> ImportPage:
     """One import as it stands."""
     counts, accepted = batch.counts, set(batch.accepted)
+    undated = batch.state == "failed" and batch.message == UNDATED
     return ImportPage(
         id=batch.id,
         name=batch.file_name,
@@ -190,8 +193,9 @@ def import_page(batch: ImportBatch, shown: RowsShown, columns: Sequence[str] = (
         error=error,
         revision=batch.revision_id,
         undone_revision=batch.undone_revision_id,
+        undated=undated,
         columns=tuple(columns),
-        fields=_column_fields(Profile.model_validate(batch.profile), columns) if columns else (),
+        fields=_column_fields(Profile.model_validate(batch.profile), columns) if columns and not undated else (),
     )
 
 

@@ -96,6 +96,17 @@ def columns(request: Request, number: int, pairs: FormPairs, who: SignedInUser) 
     return _act(request, who, number, "import.columns", act)
 
 
+@router.post("/{number}/day")
+def day(request: Request, number: int, pairs: FormPairs, who: SignedInUser) -> Response:
+    """Says when the prices of a file were seen, and has it read anew."""
+    told = fields_of(pairs).get("observed_on", "").strip()
+
+    def act(_: Session, batch: ImportBatch) -> None:
+        judge_again(batch, clock.now(), made_profile(Profile.model_validate(batch.profile), observed_on=told))
+
+    return _act(request, who, number, "import.day", act)
+
+
 @router.post("/{number}/again")
 def again(request: Request, number: int, who: SignedInUser) -> Response:
     """Has the file read anew, after an item or another name was added."""
