@@ -8,9 +8,11 @@ from functools import cache
 from typing import Any, Literal
 
 from app.resources import resource_path
+from app.units import format_count, format_decimal
 
 BYTES_PER_GB = 10**9
 Kind = Literal["images", "video", "audio", "text", "table"]
+SAMPLES: dict[Kind, str] = {"images": "images", "video": "clips", "audio": "recordings", "text": "documents", "table": "rows"}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -26,6 +28,12 @@ class KnownDataSet:
     files: Literal["separate", "packed"]
     source: str
     as_of: str
+
+    @property
+    def summary(self) -> str:
+        """Its samples and size in a few words: "1.28 M images, 150 GB"."""
+        size = format_decimal(round(self.size_gb * BYTES_PER_GB))
+        return f"{format_count(self.samples)} {SAMPLES[self.kind]}, {size}" if self.samples else size
 
     @property
     def fields(self) -> dict[str, Any]:

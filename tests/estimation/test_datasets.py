@@ -1,5 +1,7 @@
 """The library of data sets: what it fills in, what stands over it, and what follows for disks and RAM."""
 
+import csv
+import re
 from typing import Any
 
 import pytest
@@ -7,6 +9,7 @@ import pytest
 from app.errors import InvalidInput
 from app.estimation.host_memory import listed_samples
 from app.estimation.service import estimate
+from app.resources import resource_path
 from app.workloads import ClassicalWorkload, parse_workload
 from app.workloads.data import DataSet
 from app.workloads.datasets import known_datasets
@@ -20,6 +23,19 @@ def test_every_data_set_has_a_size_a_source_and_a_day() -> None:
         assert known.source, known.id
         assert known.as_of.startswith("2026-"), known.id
         assert DataSet(preset=known.id).bytes > 0
+
+
+def test_every_figure_has_an_address_or_is_said_to_be_unconfirmed() -> None:
+    with resource_path("seed_data/datasets.csv").open(encoding="utf-8", newline="") as file:
+        rows = list(csv.DictReader(file))
+    assert all(re.search(r"\w\.(org|com|co|io|edu|uk)\b", row["source"]) and "memory" not in row["source"] for row in rows)
+    assert {row["id"] for row in rows if row["confidence"] == "low"} <= {row["id"] for row in rows if "unconfirmed" in row["source"]}
+
+
+def test_a_data_set_tells_its_samples_and_size_in_a_few_words() -> None:
+    known = known_datasets()
+    assert known["imagenet-1k"].summary == "1.28 M images, 150 GB"
+    assert known["fineweb"].summary == "44.0 TB"
 
 
 @pytest.mark.parametrize(

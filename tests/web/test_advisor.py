@@ -28,6 +28,13 @@ def test_the_first_page_shows_a_job_with_its_answer(client: TestClient) -> None:
     assert page.by_id("picks").text.strip()
 
 
+@pytest.mark.parametrize(("address", "swapped"), [("/", ""), ("/answer", ' hx-swap-oob="true"')])
+def test_a_known_data_set_tells_its_samples_and_size_where_it_is_chosen(client: TestClient, address: str, swapped: str) -> None:
+    page = client.get(address, params={"task": "images", "dataset": "imagenet-1k"}, headers={"HX-Request": "true"} if swapped else {})
+    assert page.status_code == 200
+    assert f'<span class="hint" id="dataset-hint"{swapped}>1.28 M images, 150 GB</span>' in page.text
+
+
 @pytest.mark.parametrize("preset", presets(), ids=lambda preset: preset.id)
 def test_every_example_is_one_click_and_has_an_answer(client: TestClient, preset: Preset) -> None:
     answer = client.get(f"/?preset={preset.id}")

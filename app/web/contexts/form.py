@@ -27,6 +27,11 @@ class FieldView:
     css: str
 
     @property
+    def hint_follows_choice(self) -> bool:
+        """Whether the hint tells of the entry that is chosen."""
+        return any(choice.hint for choice in self.choices)
+
+    @property
     def ticked(self) -> tuple[str, ...]:
         """The entries that are ticked, of a field with boxes."""
         return tuple(self.value.split(","))
@@ -183,15 +188,15 @@ def _fields(fields: Sequence[Field], entry: Entry, messages: dict[str, str]) -> 
 
 def _field(field: Field, entry: Entry, messages: dict[str, str]) -> FieldView:
     value = entry.values[field.name]
-    known = {choice.value for choice in field.choices}
-    unlisted = (Choice(value, value),) if field.control == "select" and value not in known else ()
+    hints = {choice.value: choice.hint for choice in field.choices}
+    unlisted = (Choice(value, value),) if field.control == "select" and value not in hints else ()
     return FieldView(
         name=field.name,
         label=field.label,
         value=value,
         control=field.control,
         choices=(*field.choices, *unlisted),
-        hint=field.hint,
+        hint=hints.get(value) or field.hint,
         error=messages.get(field.name, ""),
         css=" ".join(["field", *(["wide"] if field.wide else []), *([f"when-{field.when}"] if field.when else [])]),
     )

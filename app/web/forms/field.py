@@ -20,10 +20,11 @@ CONDITIONS: Mapping[str, tuple[str, frozenset[str]]] = {
 
 @dataclass(frozen=True, slots=True)
 class Choice:
-    """One entry of a list: the value in the document and how it reads."""
+    """One entry of a list: the value in the document, how it reads, and what is told under the list while it is chosen."""
 
     value: str
     label: str
+    hint: str = ""
 
 
 def choices(**labels: str) -> tuple[Choice, ...]:

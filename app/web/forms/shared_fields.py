@@ -9,9 +9,12 @@ YES_OR_NO = choices(yes="Yes", no="No")
 CURRENCIES = tuple(Choice(code, code) for code in ("USD", "EUR", "GBP", "CHF", "JPY", "CAD", "AUD", "INR", "PLN", "SEK"))
 ZERO_STAGES = tuple(Choice(str(stage), label) for stage, label in enumerate(("None", "1", "2", "3 (FSDP)")))
 
-_DATASETS = (Choice("", "Your own"), *(Choice(known.id, known.name) for known in known_datasets().values()))
+_DATASETS = (
+    Choice("", "Your own"),
+    *(Choice(known.id, f"{known.name}: {known.summary}", known.summary) for known in known_datasets().values()),
+)
 DATA = (
-    chosen("dataset", "Known dataset", "workload.data.preset", _DATASETS),
+    chosen("dataset", "Known dataset", "workload.data.preset", _DATASETS, hint="brings its samples and size"),
     typed("data", "Dataset on disk", "workload.data.size_gb", GIGABYTES, hint="e.g. 120 GB; a known dataset brings its own"),
     typed("archive", "Archive", "workload.data.archive_gb", GIGABYTES, hint="kept, rarely read"),
 )
