@@ -1,13 +1,14 @@
 """ConvNeXt and ConvNeXt V2: depthwise convolutions and feed-forward layers, with transformers' norms.
 
-Written as timm 1.0.31 computes them (timm/models/convnext.py, timm/layers/grn.py). After the stem all maps lie with channels last, so
-that norms and linear layers read them as they are.
+Written as timm 1.0.31 computes them (timm/models/convnext.py, timm/layers/grn.py), and transformers 5.23 (modeling_convnext.py,
+modeling_convnextv2.py). After the stem all maps lie with channels last, so that norms and linear layers read them as they are.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import ClassVar
 
+from app.architectures.activations import activate
 from app.architectures.image_classifier import RGB, ImageClassifier, Sequential, channels_first, channels_last
 from app.architectures.network import Options
 from app.tape import operators as op
@@ -16,18 +17,27 @@ from app.tape.modules import Blocks, LayerNorm, Linear, Module
 from app.tape.operators import Window
 from app.tape.tensor import Parameter, Tensor
 
+Step = Callable[[Tensor], Tensor]
+
 EXPANSION = 4
 PATCH = 4
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ConvNextSpec:
-    """Blocks and channels of the four stages. `convolutional`: feed-forward layers as 1x1 convolutions; `response_norm`: version 2."""
+    """Blocks and channels of the stages. `convolutional`: feed-forward layers as 1x1 convolutions; `response_norm`: version 2; `factors`:
+    a learned factor for each channel, which version 2 has not; `inlined`: the feed-forward steps stand in the block itself, as transformers
+    writes them, so that the normed map is let go after the first; no `classes`: the pooled maps.
+    """
 
-    depths: tuple[int, int, int, int]
-    widths: tuple[int, int, int, int]
+    depths: tuple[int, ...]
+    widths: tuple[int, ...]
     convolutional: bool = False
     response_norm: bool = False
+    factors: bool = True
+    inlined: bool = False
+    activation: str = "gelu"
+    patch: int = PATCH
     image: int = 224
     classes: int = 1000
     channels: int = RGB
@@ -59,34 +69,42 @@ class FeedForward(Module):
     """Two projections of the channels with GELU between them."""
 
     def __init__(self, width: int, spec: ConvNextSpec) -> None:
-        inner = EXPANSION * width
+        inner, self.activation = EXPANSION * width, spec.activation
         self.fc1: Module = Conv2d(width, inner, 1) if spec.convolutional else Linear(width, inner)
         self.grn = ResponseNorm(inner, channel_axis=1 if spec.convolutional else -1) if spec.response_norm else None
         self.fc2: Module = Conv2d(inner, width, 1) if spec.convolutional else Linear(inner, width)
 
+    def steps(self) -> Iterator[Step]:
+        """What is done one after the other."""
+        yield self.fc1  # type: ignore[misc]
+        yield lambda x: activate(x, self.activation)
+        if self.grn is not None:
+            yield self.grn
+        yield self.fc2  # type: ignore[misc]
+
     def __call__(self, x: Tensor) -> Tensor:
-        x = self.fc1(x)  # type: ignore[operator]
-        x = op.activation(x, "gelu")
-        x = self.grn(x) if self.grn is not None else x
-        return self.fc2(x)  # type: ignore[operator, no-any-return]
+        for step in self.steps():
+            x = step(x)
+        return x
 
 
 class Block(Module):
     """A depthwise 7x7 convolution, norm and feed-forward layers, scaled and added to the input."""
 
     def __init__(self, width: int, spec: ConvNextSpec) -> None:
-        self.convolutional = spec.convolutional
+        self.convolutional, self.inlined = spec.convolutional, spec.inlined
         self.conv_dw = Conv2d(width, width, 7, Window.centred(7), groups=width)
         self.norm: Module = LayerNorm2d(width) if spec.convolutional else LayerNorm(width)
         self.mlp = FeedForward(width, spec)
-        self.gamma = None if spec.response_norm else Parameter(width)
+        self.gamma = Parameter(width) if spec.factors and not spec.response_norm else None
 
     def __call__(self, x: Tensor) -> Tensor:
         shortcut = x
         x = self.conv_dw(x)
         x = x if self.convolutional else channels_last(x)
         x = self.norm(x)  # type: ignore[operator]
-        x = self.mlp(x)
+        for step in self.mlp.steps() if self.inlined else (self.mlp,):
+            x = step(x)
         x = x if self.convolutional else op.rearranged(x, *shortcut.shape)
         if self.gamma is not None:
             x = op.multiply(x, self.gamma.view(1, -1, 1, 1))
@@ -107,7 +125,7 @@ class Stage(Module):
 
 
 class Stages(Module):
-    """The four stages."""
+    """The stages."""
 
     def __init__(self, spec: ConvNextSpec) -> None:
         inputs = (spec.widths[0], *spec.widths[:-1])
@@ -123,16 +141,16 @@ class Head(Module):
     """Global average pooling, norm, one linear layer."""
 
     def __init__(self, width: int, classes: int) -> None:
-        self.norm, self.fc = LayerNorm2d(width), Linear(width, classes)
+        self.norm, self.fc = LayerNorm2d(width), Linear(width, classes) if classes else None
 
     def __call__(self, x: Tensor) -> Tensor:
         x = op.global_average_pool(x, keep_lengths=True)
-        x = self.norm(x)
-        return self.fc(x.flatten(1))
+        x = self.norm(x).flatten(1)
+        return x if self.fc is None else self.fc(x)
 
 
 class ConvNext(ImageClassifier):
-    """Patches, four stages of blocks, and the head."""
+    """Patches, stages of blocks, and the head."""
 
     family: ClassVar[str] = "convolutional"
     smallest: ClassVar[int] = 32
@@ -140,7 +158,7 @@ class ConvNext(ImageClassifier):
     def __init__(self, spec: ConvNextSpec, options: Options) -> None:
         self.options, self.channels, self.default_image = options, spec.channels, (spec.image, spec.image)
         first = spec.widths[0]
-        self.stem = Sequential(Conv2d(spec.channels, first, PATCH, Window(stride=PATCH)), LayerNorm2d(first))
+        self.stem = Sequential(Conv2d(spec.channels, first, spec.patch, Window(stride=spec.patch)), LayerNorm2d(first))
         self.stages = Stages(spec)
         self.head = Head(spec.widths[-1], spec.classes)
 

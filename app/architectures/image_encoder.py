@@ -35,15 +35,18 @@ class EncoderBlockSpec:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PatchSpec:
-    """How an image becomes a stream. `class_token` and `mask_token` are learned; `table`: positions are looked up rather than added whole;
-    `first_norm`: the stream is normed before the first block, and patches have no bias; `any_size`: positions are resampled for images
-    of other sizes, which are refused elsewhere.
+    """How an image becomes a stream. `class_token` and `mask_token` are learned, and so are the `distilled` token beside the class token
+    and the `registers` behind it, which have no positions; `table`: positions are looked up rather than added whole; `first_norm`: the
+    stream is normed before the first block, and patches have no bias; `any_size`: positions are resampled for images of other sizes,
+    which are refused elsewhere.
     """
 
     image: int
     patch: int
     channels: int = RGB
     class_token: bool = True
+    distilled: bool = False
+    registers: int = 0
     mask_token: bool = False
     table: bool = False
     first_norm: bool = False
@@ -51,8 +54,8 @@ class PatchSpec:
 
     @property
     def tokens(self) -> int:
-        """Length of the stream."""
-        return (self.image // self.patch) ** 2 + self.class_token
+        """Positions: the length of the stream without registers."""
+        return (self.image // self.patch) ** 2 + self.class_token + self.distilled
 
 
 class Attention(Module):
@@ -147,6 +150,8 @@ class Patches(Module):
     def __init__(self, spec: PatchSpec, hidden: int, dropout: float) -> None:
         self.spec, self.dropout = spec, dropout
         self.class_embedding = Parameter(hidden) if spec.class_token else None
+        self.distillation_token = Parameter(hidden) if spec.distilled else None
+        self.register_tokens = Parameter(1, spec.registers, hidden) if spec.registers else None
         self.mask_token = Parameter(hidden) if spec.mask_token else None
         self.patch_embedding = Conv2d(spec.channels, hidden, spec.patch, Window(stride=spec.patch), bias=not spec.first_norm)
         self.position_embedding = Embedding(spec.tokens, hidden)
@@ -154,10 +159,11 @@ class Patches(Module):
 
     def __call__(self, images: Tensor) -> Tensor:
         x = self.patch_embedding(images).flatten(2).transpose(1, 2)
-        if self.class_embedding is not None:
-            first = op.expand(self.class_embedding.view(1, 1, -1), x.shape[0], 1, x.shape[2])
-            x = op.promoted_concatenation([first, x], axis=1)
+        tokens = [token for token in (self.class_embedding, self.distillation_token) if token is not None]
+        if tokens:
+            x = op.promoted_concatenation([*(op.expand(t.view(1, 1, -1), x.shape[0], 1, x.shape[2]) for t in tokens), x], axis=1)
         x = op.add(x, self._positions(x))
+        x = _with_registers(x, self.register_tokens) if self.register_tokens is not None else x
         x = op.dropout(x, self.dropout)
         return self.pre_layrnorm(x) if self.pre_layrnorm is not None else x
 
@@ -167,6 +173,13 @@ class Patches(Module):
             return self.position_embedding(indices(x.tape, 1, length))
         known = self.position_embedding.weight.view(1, self.spec.tokens, hidden)
         return known if length == self.spec.tokens else op.resampled(known, 1, length, hidden)
+
+
+def _with_registers(x: Tensor, registers: Parameter) -> Tensor:
+    """Registers put behind the class token."""
+    batch, length, hidden = x.shape
+    first, patches = op.part(x, batch, 1, hidden), op.part(x, batch, length - 1, hidden)
+    return op.promoted_concatenation([first, op.expand(registers, batch, *registers.shape[1:]), patches], axis=1)
 
 
 class ImageEncoder(Module):

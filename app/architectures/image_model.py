@@ -1,4 +1,4 @@
-"""ViT, DINOv2 and the image halves of CLIP and SigLIP as networks of their own (transformers 5.23)."""
+"""ViT, DeiT, DINOv2 and the image halves of CLIP and SigLIP as networks of their own (transformers 5.23)."""
 
 from enum import StrEnum
 from typing import ClassVar
@@ -6,9 +6,10 @@ from typing import ClassVar
 from app.architectures.batch import held, weight_dtype
 from app.architectures.image_classifier import ImageClassifier
 from app.architectures.image_encoder import EncoderBlockSpec, ImageEncoder, PatchSpec
+from app.architectures.image_text_pair import AttentionPool
 from app.architectures.network import Inputs, Options
 from app.tape import operators as op
-from app.tape.modules import Linear
+from app.tape.modules import LayerNorm, Linear
 from app.tape.tensor import Tape, Tensor
 from app.workloads.fields import invalid_field
 
@@ -19,6 +20,7 @@ class Pooling(StrEnum):
     FIRST = "class token"
     FIRST_AND_MEAN = "class token beside the mean of the patches"
     MEAN = "mean of the patches"
+    PATCHES = "mean of the patches behind the class token"
 
 
 class ImageModel(ImageClassifier):
@@ -39,7 +41,10 @@ class ImageModel(ImageClassifier):
 
     def logits(self, x: Tensor) -> Tensor:
         """Class scores, or the pooled hidden states where there is no classifier."""
-        x = self.encoder(x)
+        return self.scored(self.encoder(x))
+
+    def scored(self, x: Tensor) -> Tensor:
+        """What follows the encoder."""
         pooled = self._pooled(x)
         if self.pooler is not None:
             return op.activation(self.pooler(pooled), "tanh")
@@ -49,10 +54,12 @@ class ImageModel(ImageClassifier):
         batch, _, hidden = x.shape
         if self.pooling is Pooling.MEAN:
             return op.mean(x, batch, hidden)
+        if self.pooling is Pooling.PATCHES:
+            return op.mean(op.part(x, batch, x.shape[1] - 1, hidden), batch, hidden)
         first = op.part(x, batch, hidden)
         if self.pooling is Pooling.FIRST:
             return first
-        return op.concatenate([first, op.mean(op.part(x, batch, x.shape[1] - 1, hidden), batch, hidden)], axis=1)
+        return op.concatenate([first, op.mean(op.part(x, batch, x.shape[1] - 1 - self.patches.registers, hidden), batch, hidden)], axis=1)
 
     def images(self, tape: Tape, inputs: Inputs) -> Tensor:
         """The batch of images, of the encoder's own size unless it takes any. Raises InvalidInput where they have no whole patches."""
@@ -66,3 +73,48 @@ class ImageModel(ImageClassifier):
     def widths(self) -> tuple[int, int, int]:
         """Hidden size, feed-forward width and heads."""
         return self.spec.hidden, self.spec.feed_forward, self.spec.heads
+
+
+class TeacherStudent(ImageModel):
+    """DeiT with a classifier on the class token and one on the distillation token, whose scores are averaged."""
+
+    def __init__(self, patches: PatchSpec, spec: EncoderBlockSpec, options: Options, *, labels: int) -> None:
+        super().__init__(patches, spec, options, labels=labels, pooling=Pooling.FIRST)
+        self.distillation_classifier = Linear(spec.hidden, labels)
+
+    def scored(self, x: Tensor) -> Tensor:
+        """Averaged class scores."""
+        second = self.distillation_classifier(self._pooled(x))
+        return op.scaled(op.add(super().scored(x), second))
+
+
+class ClipImages(ImageModel):
+    """CLIP's image encoder: the normed class token, projected where `projected` is given; or its patches' mean, classified."""
+
+    def __init__(self, patches: PatchSpec, spec: EncoderBlockSpec, options: Options, *, labels: int, projected: int = 0) -> None:
+        super().__init__(patches, spec, options, labels=labels, pooling=Pooling.PATCHES, last_norm=False)
+        self.post_layernorm = LayerNorm(spec.hidden)
+        self.visual_projection = Linear(spec.hidden, projected, bias=False) if projected else None
+
+    def scored(self, x: Tensor) -> Tensor:
+        """The token is normed even where only the patches are classified."""
+        token = self.post_layernorm(op.part(x, x.shape[0], x.shape[2]))
+        if self.classifier is not None:
+            return super().scored(x)
+        return token if self.visual_projection is None else self.visual_projection(token)
+
+
+class SiglipImages(ImageModel):
+    """SigLIP's image encoder: patches pooled by attention where it has a `head`; or their mean, classified."""
+
+    def __init__(self, patches: PatchSpec, spec: EncoderBlockSpec, options: Options, *, labels: int, head: bool) -> None:
+        super().__init__(patches, spec, options, labels=labels, pooling=Pooling.MEAN)
+        self.head = AttentionPool(spec) if head else None
+        if self.head is not None and labels:
+            for parameter in self.head.parameters():
+                parameter.requires_grad = False  # no loss reaches it, so that it gets no gradients
+
+    def scored(self, x: Tensor) -> Tensor:
+        """The patches are pooled by attention even where only their mean is classified."""
+        pooled = self.head(x) if self.head is not None else x
+        return pooled if self.classifier is None else super().scored(x)

@@ -126,7 +126,7 @@ ENCODER_DECODERS: dict[str, Config] = {
     "whisper": {**PAIR, "num_mel_bins": 80},
 }
 IMAGE_MODELS: dict[str, Config] = {
-    **dict.fromkeys(("vit", "dinov2"), IMAGES),
+    **dict.fromkeys(("vit", "vit_msn", "deit", "dinov2", "dinov2_with_registers", "clip_vision_model", "siglip_vision_model"), IMAGES),
     **dict.fromkeys(("clip", "siglip"), TWO_ENCODERS),
 }
 WAVEFORM = {**SHAPE, "conv_dim": [64] * 7}
