@@ -16,7 +16,12 @@ EXPERT_FIELDS = ("num_experts", "num_local_experts", "n_routed_experts", "moe_nu
 SHARED_FIELDS = ("n_shared_experts", "num_shared_experts", "moe_num_shared_experts")
 DENSE_FIELDS = ("first_k_dense_replace", "num_dense_layers")
 CHOSEN_FIELDS = ("num_experts_per_tok", "moe_k", "moe_topk", "top_k_experts")
-UNLIKE_FIELDS = ("hidden_size_per_layer_input",)  # weights that no relative has: embeddings for every layer
+UNLIKE_FIELDS = (  # weights that no relative has
+    "hidden_size_per_layer_input",  # embeddings for every layer (Gemma 3n)
+    "conv_L_cache",  # short convolutions in place of attention (LFM2)
+    "lru_width",  # linear recurrent units in place of attention (RecurrentGemma)
+    "mamba_d_state",  # state-space layers, some of them with shared attention (Zamba)
+)
 USUAL_HEAD_SIZE = 128
 A_DECODER = "a Llama-like decoder"
 FURTHEST_LIKENESS = 0.05  # share of a model's parameters by which a likeness may differ
