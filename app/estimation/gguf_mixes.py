@@ -2,7 +2,7 @@
 
 Source: llama.cpp, src/llama-quant.cpp at 007dbbf (llama_tensor_get_type_impl, tensor_type_fallback, tensor_allows_quantization), with an
 importance matrix where a type cannot be made without one. Reproduces the bits per weight that tools/quantize/README.md prints for Llama
-3.1 8B, and 141 published files of 14 models (tests/ground_truth/gguf_files.json). Files made otherwise differ: with an importance matrix
+3.1 8B, and 172 published files of 17 models (tests/ground_truth/gguf_files.json). Files made otherwise differ: with an importance matrix
 IQ4_XS and IQ4_NL are up to 1 % smaller. Fused projections of queries, keys and values follow the rules before pull request 19770 (March
 2026), because the published files of models that have them are older; since then they count as value projections, which makes Q2_K up to
 7 % larger and Q5_K_M up to 4 % smaller.
@@ -261,7 +261,7 @@ def _is_head(path: str, *, tied: bool) -> bool:
 
 
 def _is_table(path: str) -> bool:
-    return any(part.startswith(("embed", "word_embed", "wte", "shared")) for part in path.split("."))
+    return any(part == "shared" or part.startswith(("embed", "word_embed", "wte")) for part in path.split("."))
 
 
 def _head_type(mix: Mix, parameter: Parameter) -> str:
