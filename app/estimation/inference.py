@@ -42,7 +42,7 @@ class PreparedInference:
     """An inference workload: its network, weights and cache, asked for many placements."""
 
     def __init__(self, workload: InferenceWorkload, *, alike: "PreparedInference | None" = None) -> None:
-        """`alike`: the same model in the same format, prepared at other sizes; its network is used, and its weights are not counted anew."""
+        """`alike`: the same model in the same format, at other sizes; its network is used, and its weights are not counted anew."""
         self.workload = workload
         self._alike = alike
         self.runtime = RUNTIMES[workload.runtime]
