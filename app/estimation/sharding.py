@@ -26,6 +26,7 @@ DIVIDED_FROM_STAGE = {
     Category.OPTIMIZER_STATES: 1,
     Category.OPTIMIZER_TEMPORARIES: 1,
 }
+CATEGORIES = tuple(Category)
 OFFLOADED = (Category.OPTIMIZER_STATES, Category.OPTIMIZER_TEMPORARIES, Category.GRADIENTS)
 BACKWARD = (Phase.BACKWARD, Phase.RECOMPUTE)
 
@@ -37,6 +38,9 @@ class Exchanges:
     keys: int = 0
     key_gradients: int = 0
     rows: int = 0
+
+
+NO_EXCHANGES = Exchanges()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -137,13 +141,11 @@ def shares(moment: Moment, spread: Sharding, shape: ModelShape) -> dict[Category
 
     A GPU's experts are held by fewer of them: only those that keep the same ones share their states.
     """
-    whole = dict(zip(Category, moment.bytes_by_category, strict=True))
+    whole = dict(zip(CATEGORIES, moment.bytes_by_category, strict=True))
     if is_fsdp(spread) and shape.masters:
         whole = _fp32_shards(whole, shape)
-    result = {
-        category: _divided(category, count, spread, shape) if spread.zero_stage >= DIVIDED_FROM_STAGE.get(category, 4) else count
-        for category, count in whole.items()
-    }
+    divided = (category for category, stage in DIVIDED_FROM_STAGE.items() if spread.zero_stage >= stage)
+    result = {**whole, **{category: _divided(category, whole[category], spread, shape) for category in divided}}
     if spread.offload != "none":
         result.update(dict.fromkeys(OFFLOADED, 0))
     if spread.offload == "all":
@@ -183,7 +185,7 @@ def buffers(moment: Moment, spread: Sharding, shape: ModelShape) -> list[Buffer]
 
 def _passed_on(phase: Phase, exchanges: Exchanges) -> list[Buffer]:
     """What one layer passes between GPUs while it is at work, forward or backward."""
-    if phase is Phase.OPTIMIZER:
+    if phase is Phase.OPTIMIZER or exchanges == NO_EXCHANGES:
         return []
     gradients = exchanges.key_gradients if phase in BACKWARD else 0
     return [

@@ -79,6 +79,7 @@ class TracedTraining:
         self._program = program
         self._refused: set[Layout] = set()
         self._peaks: dict[Sharding, Peak] = {}
+        self._terms: dict[Sharding, tuple[Term, ...]] = {}
 
     @property
     def trace(self) -> Trace:
@@ -178,10 +179,7 @@ class TracedTraining:
 
     def gpu_memory(self, spread: Sharding, gpu: Gpu | None = None) -> GpuMemory:
         """The ledger of the fullest GPU."""
-        peak = self.peak(spread)
-        terms = [*terms_of(peak.moment, peak.shares, self._notes), *(_buffer_term(buffer, spread) for buffer in peak.buffers)]
-        blocks = allocator_term(self.workload, peak.shares)
-        terms += [blocks] if blocks else []
+        peak, terms = self.peak(spread), self._terms_at_peak(spread)
         allocated = sum(term.bytes for term in terms)
         extra = _overheads(self, peak, spread, gpu)
         return GpuMemory(
@@ -190,6 +188,15 @@ class TracedTraining:
             interval=interval(allocated, sum(term.bytes for term in extra), self._residual_of(spread)),
             peak_phase=PHASE_NAMES[peak.moment.phase],
         )
+
+    def _terms_at_peak(self, spread: Sharding) -> tuple[Term, ...]:
+        """What is allocated at the peak, the same on every kind of GPU."""
+        if spread not in self._terms:
+            peak = self.peak(spread)
+            blocks = allocator_term(self.workload, peak.shares)
+            buffers = (_buffer_term(buffer, spread) for buffer in peak.buffers)
+            self._terms[spread] = (*terms_of(peak.moment, peak.shares, self._notes), *buffers, *([blocks] if blocks else []))
+        return self._terms[spread]
 
     def _residual_of(self, spread: Sharding) -> Residual:
         alone = not spread.zero_stage and spread.tensor == spread.pipeline == spread.context == spread.expert == 1
