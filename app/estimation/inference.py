@@ -42,9 +42,10 @@ class PreparedInference:
     """An inference workload: its network, weights and cache, asked for many placements."""
 
     def __init__(self, workload: InferenceWorkload, *, alike: "PreparedInference | None" = None) -> None:
-        """`alike`: the same model in the same format, at other sizes; its network is used, and its weights are not counted anew."""
+        """`alike`: the same model in the same format, at other sizes; its network and its traces serve, its weights are not counted anew."""
         self.workload = workload
         self._alike = alike
+        self._traces: dict[tuple[Inputs, int], Trace] = alike._traces if alike else {}  # noqa: SLF001 - of its own class
         self.runtime = RUNTIMES[workload.runtime]
         self.prepared = alike.prepared if alike else prepare_network(workload, self._options)
         self.network = self.prepared.network
@@ -200,11 +201,16 @@ class PreparedInference:
         workload, prompt = self.workload, self.inputs
         found = []
         if workload.prompt_tokens > 1:
-            found.append(self._traced(lambda tape: self._generate(tape, prompt, cached=0)))
+            found.append(self._generated(prompt, cached=0))
         if workload.context_length > workload.prompt_tokens:
-            step = Inputs(batch=prompt.batch, sequence=1)
-            found.append(self._traced(lambda tape: self._generate(tape, step, cached=workload.context_length)))
-        return tuple(found) or (self._traced(lambda tape: self._generate(tape, prompt, cached=1)),)
+            found.append(self._generated(Inputs(batch=prompt.batch, sequence=1), cached=workload.context_length))
+        return tuple(found) or (self._generated(prompt, cached=1),)
+
+    def _generated(self, inputs: Inputs, *, cached: int) -> Trace:
+        """The pass of a model that generates text over so many cached positions; each is traced once for all sizes that have it."""
+        if (inputs, cached) not in self._traces:
+            self._traces[inputs, cached] = self._traced(lambda tape: self._generate(tape, inputs, cached=cached))
+        return self._traces[inputs, cached]
 
     def _traced(self, run: Callable[[Tape], object]) -> Trace:
         return trace_forward(self.network, run, self.compute_type, self.network.vocabulary)

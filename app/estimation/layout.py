@@ -70,7 +70,7 @@ class TracedStep:
         weights = [p for p in self.parameters if not p.buffer]
         rows = rows_of_blocks(self.network)
         blocks = [list(block.parameters()) for row in rows for period in row.periods for block in period.blocks]
-        inside = [p for row in rows for p in row.parameters() if not p.buffer]
+        inside = list({id(p): p for block in blocks for p in block if not p.buffer}.values())
         return ModelShape(
             weights=weight_bytes(weights),
             gradients=gradient_bytes(weights),

@@ -16,6 +16,8 @@ class Module:
     def children(self) -> Iterator[tuple[str, "Module"]]:
         """Direct parts with their names; parts in lists are numbered."""
         for name, value in vars(self).items():
+            if type(value) in PLAIN:
+                continue
             if isinstance(value, Module):
                 yield name, value
             elif isinstance(value, (list, tuple)):
@@ -23,9 +25,11 @@ class Module:
 
     def named_modules(self, prefix: str = "") -> Iterator[tuple[str, "Module"]]:
         """This module and all parts below it, with dotted names."""
-        yield prefix, self
-        for name, child in self.children():
-            yield from child.named_modules(f"{prefix}.{name}" if prefix else name)
+        ahead: list[tuple[str, Module]] = [(prefix, self)]
+        while ahead:
+            path, module = ahead.pop()
+            yield path, module
+            ahead += reversed([(f"{path}.{name}" if path else name, child) for name, child in module.children()])
 
     def named_parameters(self) -> Iterator[tuple[str, Parameter]]:
         """All weights, each once even where two modules share it (tied embeddings)."""
