@@ -2,6 +2,7 @@
 
 import re
 from decimal import Decimal, InvalidOperation
+from functools import lru_cache
 
 KIB, MIB, GIB, TIB = 2**10, 2**20, 2**30, 2**40
 KB, MB, GB, TB = 10**3, 10**6, 10**9, 10**12
@@ -57,6 +58,7 @@ def _in_largest_unit(count: int, units: tuple[tuple[int, str], ...]) -> str:
     return f"{count} B" if size == 1 else _scaled(count / size, unit)
 
 
+@lru_cache(maxsize=4096)  # a search writes the same few sizes into the ledger of every placement
 def format_binary(count: int) -> str:
     """Bytes in the largest binary unit, three significant digits: a need of memory, "21.4 GiB"."""
     return _in_largest_unit(count, ((TIB, "TiB"), (GIB, "GiB"), (MIB, "MiB"), (KIB, "KiB"), (1, "B")))

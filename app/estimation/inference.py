@@ -49,8 +49,7 @@ class PreparedInference:
         self.runtime = RUNTIMES[workload.runtime]
         self.prepared = alike.prepared if alike else prepare_network(workload, self._options)
         self.network = self.prepared.network
-        language = self.network if isinstance(self.network, LanguageModel) else None
-        self.language = language if language and language.cache_layers() else None
+        self.language = alike.language if alike else _generator(self.network)
 
         if workload.cpu_offload in PARTS and not isinstance(self.network, Pipeline):
             raise invalid_field("cpu_offload", "only whole diffusion pipelines are offloaded part by part; choose none, auto or gpu_layers")
@@ -358,6 +357,11 @@ class PreparedInference:
             count = (1 << max(SMALLEST_ARENA, moving - 1).bit_length()) - moving
             found.append(_term("arena", "Arena beyond what is used", count, "the next power of two", runtime.source))
         return found
+
+
+def _generator(network: Network) -> LanguageModel | None:
+    """The network where it generates text from a cache."""
+    return network if isinstance(network, LanguageModel) and network.cache_layers() else None
 
 
 def _term(key: str, label: str, count: int, formula: str, source: str) -> Term:

@@ -28,8 +28,9 @@ NO_CACHE = Cache(0, 0, "no cache")
 
 def cache_of(network: Network, workload: InferenceWorkload, runtime: Runtime) -> Cache:
     """The cache of all sequences at the end of the context; none for networks that generate nothing."""
-    if isinstance(network, LanguageModel) and network.cache_layers():
-        return _of_decoder(cached_layers(network, runtime), workload, runtime)
+    layers = cached_layers(network, runtime) if isinstance(network, LanguageModel) else ()
+    if layers:
+        return _of_decoder(layers, workload, runtime)
     decoder = generating(network, workload)
     return _of_encoder_decoder(decoder, workload, runtime) if decoder else NO_CACHE
 

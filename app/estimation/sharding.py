@@ -144,7 +144,7 @@ def shares(moment: Moment, spread: Sharding, shape: ModelShape) -> dict[Category
     whole = dict(zip(CATEGORIES, moment.bytes_by_category, strict=True))
     if is_fsdp(spread) and shape.masters:
         whole = _fp32_shards(whole, shape)
-    divided = (category for category, stage in DIVIDED_FROM_STAGE.items() if spread.zero_stage >= stage)
+    divided = (category for category, stage in DIVIDED_FROM_STAGE.items() if spread.zero_stage >= stage and whole[category])
     result = {**whole, **{category: _divided(category, whole[category], spread, shape) for category in divided}}
     if spread.offload != "none":
         result.update(dict.fromkeys(OFFLOADED, 0))
@@ -154,8 +154,10 @@ def shares(moment: Moment, spread: Sharding, shape: ModelShape) -> dict[Category
 
 
 def _divided(category: Category, count: int, spread: Sharding, shape: ModelShape) -> int:
+    if spread.expert == 1:
+        return ceil_div(count, spread.holders)
     part, whole = (shape.experts, shape.weights) if category is Category.WEIGHTS else (shape.expert_gradients, shape.gradients)
-    experts = count * part // whole if spread.expert > 1 and whole else 0
+    experts = count * part // whole if whole else 0
     return ceil_div(count - experts, spread.holders) + ceil_div(experts * spread.expert, spread.holders)
 
 
