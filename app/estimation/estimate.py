@@ -6,7 +6,7 @@ from typing import Any
 from app.estimation.ledger import Interval, Ledger
 from app.placement import Finding
 
-ESTIMATOR_VERSION = "0.1.0"
+ESTIMATOR_VERSION = "0.2.0"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
