@@ -8,6 +8,7 @@ from urllib.parse import urlsplit
 import pytest
 from starlette.testclient import TestClient
 
+from app.estimation.estimate import ESTIMATOR_VERSION
 from app.web.contexts.result_text import escaped
 from app.web.routes.theme import own_address
 from tests.web.markup import Page, read
@@ -127,7 +128,7 @@ def test_the_picks_of_a_shared_answer_are_compared_by_one_link(client: TestClien
 def test_a_comparison_can_be_taken_along(client: TestClient, shared: str) -> None:
     rows = list(csv.reader(io.StringIO(client.get("/compare.csv", params={"r": shared.removeprefix("/r/")}).text)))
     assert rows[0][1].endswith(f"({shared.removeprefix('/r/')})")
-    assert ["Estimator", "0.1.0"] in rows
+    assert ["Estimator", ESTIMATOR_VERSION] in rows
 
 
 def test_a_column_is_taken_away_by_its_link(client: TestClient, shared: str) -> None:
