@@ -42,7 +42,7 @@ class PreparedInference:
     """An inference workload: its network, weights and cache, asked for many placements."""
 
     def __init__(self, workload: InferenceWorkload, *, alike: "PreparedInference | None" = None) -> None:
-        """`alike`: the same model in the same format, at other sizes; its network and its traces serve, its weights are not counted anew."""
+        """`alike`: the same model in the same format, at other sizes; its network and its traces serve, its weights are not recounted."""
         self.workload = workload
         self._alike = alike
         self._traces: dict[tuple[Inputs, int], Trace] = alike._traces if alike else {}  # noqa: SLF001 - of its own class
