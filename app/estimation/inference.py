@@ -16,7 +16,7 @@ from app.estimation.inference_cache import Cache, batch_of, cache_of, generating
 from app.estimation.ledger import Ledger, Term
 from app.estimation.memory_terms import terms_of
 from app.estimation.pipeline_offload import PARTS, copied_bytes, fullest_stage
-from app.estimation.prepared_network import prepare_network
+from app.estimation.prepared_network import PreparedNetwork, prepare_network
 from app.estimation.residuals import SIZE_ONLY, UNMEASURED, Residual, interval
 from app.estimation.runtime_buffers import PassShape
 from app.estimation.runtimes import RUNTIMES, kv_bytes
@@ -47,10 +47,9 @@ class PreparedInference:
         self._alike = alike
         self._traces: dict[tuple[Inputs, int], Trace] = alike._traces if alike else {}  # noqa: SLF001 - of its own class
         self.runtime = RUNTIMES[workload.runtime]
-        self.prepared = alike.prepared if alike else prepare_network(workload, self._options)
+        self.prepared: PreparedNetwork = alike.prepared if alike else prepare_network(workload, self._options)
         self.network = self.prepared.network
-        self.language = alike.language if alike else _generator(self.network)
-
+        self.language: LanguageModel | None = alike.language if alike else _generator(self.network)
         if workload.cpu_offload in PARTS and not isinstance(self.network, Pipeline):
             raise invalid_field("cpu_offload", "only whole diffusion pipelines are offloaded part by part; choose none, auto or gpu_layers")
 
