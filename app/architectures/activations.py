@@ -16,6 +16,7 @@ _FUSED = {
     "sigmoid": "sigmoid",
     "mish": "mish",
     "leaky_relu": "leaky_relu",
+    "relu6": "relu6",
 }
 
 

@@ -11,6 +11,7 @@ from app.architectures.readers import (
     diffusers_pipeline,
     layer_list,
     likeness,
+    mobile_images,
     staged_images,
     timm_models,
     torchvision_config,
@@ -20,7 +21,7 @@ from app.architectures.readers.likeness import Unmodelled, too_unlike
 from app.workloads.fields import invalid_field
 from app.workloads.model import ConfigModel, GraphModel, LayerListModel, ModelReference, PresetModel, SizeModel
 
-BY_MODEL_TYPE = {**transformers_config.BUILDERS, **staged_images.BUILDERS, **torchvision_config.BUILDERS}
+BY_MODEL_TYPE = {**transformers_config.BUILDERS, **staged_images.BUILDERS, **mobile_images.BUILDERS, **torchvision_config.BUILDERS}
 DIFFUSERS = {**diffusers_config.BUILDERS, **diffusers_pipeline.BUILDERS}
 
 

@@ -46,6 +46,14 @@ def refuse_checkpointing(options: Options) -> None:
         raise invalid_field("activation_checkpointing", "this network's reference implementation has no checkpointing; choose none")
 
 
+def drop_path(x: Tensor, *, drops: bool) -> Tensor:
+    """A branch of which training leaves out whole samples (stochastic depth): divided by the share that is kept, times zeros and ones."""
+    if not drops or not x.tape.training:
+        return x
+    kept = x.tape.empty((x.shape[0], *(1 for _ in x.shape[1:])), x.dtype)
+    return op.multiply(op.scaled(x), kept)
+
+
 class Sequential(Module):
     """Layers one after the other. As torch.nn.Sequential it holds its input until its last layer is done."""
 

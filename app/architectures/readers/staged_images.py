@@ -1,4 +1,4 @@
-"""Configurations of transformers' image networks that work in stages: ConvNeXt, ResNet, RegNet."""
+"""Configurations of transformers' image networks that work in stages: ConvNeXt, ResNet, RegNet, SegFormer, Swin."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -6,10 +6,14 @@ from typing import Any
 from app.architectures.convnext import ConvNext, ConvNextSpec
 from app.architectures.image_classifier import refuse_checkpointing
 from app.architectures.network import Network, Options
-from app.architectures.readers.fields import activation, flag, integer, integers
+from app.architectures.readers.encoders import label_count
+from app.architectures.readers.fields import activation, architecture, divides, flag, fraction, integer, integers
 from app.architectures.readers.image_encoders import labels
+from app.architectures.readers.likeness import Unmodelled
 from app.architectures.readers.transformers_config import Builder
+from app.architectures.segformer import Segformer, SegformerSpec, SegformerStage
 from app.architectures.transformers_resnet import KINDS, ResidualNetwork, ResidualSpec
+from app.architectures.transformers_swin import ShiftedWindows, ShiftedWindowSpec
 from app.workloads.fields import invalid_field
 
 Config = Mapping[str, Any]
@@ -17,18 +21,32 @@ Counts = tuple[int, ...]
 
 MOST_BLOCKS = 1_024  # of all stages, so that any estimate ends quickly
 WIDEST = 65_536  # channels
+LARGEST_RATIO = 64
 
 
 def stages(config: Config, widths: str, depths: str, *, wide: Counts, deep: Counts) -> tuple[tuple[int, ...], tuple[int, ...]]:
     """Channels and blocks of each stage, with the family's defaults. Raises InvalidInput where their numbers differ or are too large."""
     channels, blocks = integers(config, widths, wide), integers(config, depths, deep)
-    if len(channels) != len(blocks):
-        raise invalid_field(f"model.config.{depths}", f"must have one entry for each of the {len(channels)} {widths}")
+    matching(depths, blocks, widths, channels)
     if sum(blocks) > MOST_BLOCKS:
         raise invalid_field(f"model.config.{depths}", f"must be at most {MOST_BLOCKS:,} blocks together")
     if max(channels) > WIDEST:
         raise invalid_field(f"model.config.{widths}", f"must be at most {WIDEST:,} channels")
     return channels, blocks
+
+
+def matching(name: str, entries: Counts, other_name: str, others: Counts) -> None:
+    """Raises InvalidInput where one list has not as many entries as the other."""
+    if len(entries) != len(others):
+        raise invalid_field(f"model.config.{name}", f"must have one entry for each of the {len(others)} {other_name}")
+
+
+def ratio(config: Config, name: str, default: float) -> float:
+    """How many times as wide the inner part is. Raises InvalidInput for anything but a number up to 64."""
+    value = config.get(name, default)
+    if isinstance(value, bool) or not isinstance(value, (int, float)) or not 0 < value <= LARGEST_RATIO:
+        raise invalid_field(f"model.config.{name}", f"must be a number above 0, up to {LARGEST_RATIO}")
+    return float(value)
 
 
 def _convnext(config: Config, options: Options, *, second: bool) -> Network:
@@ -96,9 +114,89 @@ def regnet(config: Config, options: Options) -> Network:
     return ResidualNetwork(_residual(config, (128, 192, 512, 1088), (2, 6, 12, 2), fields), options)
 
 
+def swin(config: Config, options: Options) -> Network:
+    """SwinConfig. Raises InvalidInput where a stage's map is smaller than a window, which transformers cannot run either."""
+    depths = integers(config, "depths", (2, 2, 6, 2))
+    heads, width = integers(config, "num_heads", (3, 6, 12, 24)), integer(config, "embed_dim", default=96, largest=WIDEST)
+    matching("num_heads", heads, "depths", depths)
+    for stage, count in enumerate(heads):
+        divides("embed_dim", width * 2**stage, count, "num_heads")
+    spec = ShiftedWindowSpec(
+        width=width,
+        depths=depths,
+        heads=heads,
+        window=integer(config, "window_size", default=7, largest=1024),
+        patch=integer(config, "patch_size", default=4, largest=1024),
+        expansion=ratio(config, "mlp_ratio", 4.0),
+        qkv_bias=flag(config, "qkv_bias", True),
+        activation=activation(config, "hidden_act", default="gelu"),
+        dropout=fraction(config, "hidden_dropout_prob", 0.0),
+        attention_dropout=fraction(config, "attention_probs_dropout_prob", 0.0),
+        drop_path=fraction(config, "drop_path_rate", 0.1),
+        positions=flag(config, "use_absolute_embeddings", False),
+        image=integer(config, "image_size", default=224, largest=WIDEST),
+        labels=labels(config),
+        channels=integer(config, "num_channels", default=3),
+    )
+    return ShiftedWindows(spec, options)
+
+
+STAGE_FIELDS: dict[str, tuple[str, Counts]] = {  # of a stage: the configuration's list and its default
+    "width": ("hidden_sizes", (32, 64, 160, 256)),
+    "depth": ("depths", (2, 2, 2, 2)),
+    "heads": ("num_attention_heads", (1, 2, 5, 8)),
+    "patch": ("patch_sizes", (7, 3, 3, 3)),
+    "stride": ("strides", (4, 2, 2, 2)),
+    "reduction": ("sr_ratios", (8, 4, 2, 1)),
+    "expansion": ("mlp_ratios", (4, 4, 4, 4)),
+}
+
+
+def _segformer_stages(config: Config) -> tuple[SegformerStage, ...]:
+    stages(config, "hidden_sizes", "depths", wide=STAGE_FIELDS["width"][1], deep=STAGE_FIELDS["depth"][1])
+    lists = {field: integers(config, name, default) for field, (name, default) in STAGE_FIELDS.items()}
+    for field, (name, _) in STAGE_FIELDS.items():
+        matching(name, lists[field], "hidden_sizes", lists["width"])
+    for width, heads in zip(lists["width"], lists["heads"], strict=True):
+        divides("hidden_sizes", width, heads, "num_attention_heads")
+    return tuple(SegformerStage(**dict(zip(lists, values, strict=True))) for values in zip(*lists.values(), strict=True))
+
+
+def segformer(config: Config, options: Options) -> Network:
+    """SegformerConfig: a classifier of images or of every position, as `architectures` says."""
+    segments = architecture(config).endswith("ForSemanticSegmentation")
+    spec = SegformerSpec(
+        stages=_segformer_stages(config),
+        activation=activation(config, "hidden_act", default="gelu"),
+        dropout=fraction(config, "hidden_dropout_prob", 0.0),
+        attention_dropout=fraction(config, "attention_probs_dropout_prob", 0.0),
+        drop_path=fraction(config, "drop_path_rate", 0.1),
+        decoder_dropout=fraction(config, "classifier_dropout_prob", 0.1),
+        decoder=integer(config, "decoder_hidden_size", default=256, largest=WIDEST) if segments else 0,
+        labels=label_count(config) if segments else labels(config),
+        image=integer(config, "image_size", default=512 if segments else 224, largest=WIDEST),
+        channels=integer(config, "num_channels", default=3),
+    )
+    return Segformer(spec, options)
+
+
+def with_known_head(program: Builder, *heads: str) -> Builder:
+    """The program, for the heads that it has beside a classifier of images. Raises Unmodelled for another (a decoder of masks or boxes)."""
+
+    def build(config: Config, options: Options) -> Network:
+        name = architecture(config)
+        if name and not name.endswith(("Model", "Backbone", "ForImageClassification", *heads)):
+            raise Unmodelled(f"'{name[:60]}'", None, "vision")
+        return program(config, options)
+
+    return build
+
+
 BUILDERS: dict[str, Builder] = {
-    "convnext": convnext,
-    "convnextv2": convnextv2,
-    "regnet": regnet,
-    "resnet": resnet,
+    "convnext": with_known_head(convnext),
+    "convnextv2": with_known_head(convnextv2),
+    "regnet": with_known_head(regnet),
+    "resnet": with_known_head(resnet),
+    "segformer": with_known_head(segformer, "ForSemanticSegmentation"),
+    "swin": with_known_head(swin),
 }
