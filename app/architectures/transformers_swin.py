@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 from app.architectures.activations import activate
-from app.architectures.attention import Attend, Attended
+from app.architectures.attention import Attend, Attended, PreviousWeights
 from app.architectures.image_classifier import RGB, ImageClassifier, drop_path
 from app.architectures.network import Options
 from app.tape import operators as op
@@ -97,21 +97,23 @@ class Block(Module):
         self.layernorm_before, self.layernorm_after = LayerNorm(width), LayerNorm(width)
         self.attention, self.mlp = WindowAttention(spec, width, heads, options), FeedForward(spec, width)
 
-    def __call__(self, x: Tensor, height: int, width: int) -> Tensor:
+    def __call__(self, x: Tensor, height: int, width: int, previous: PreviousWeights) -> Tensor:
         shortcut = x
         window, shift = self._window(height, width)
         x = self.layernorm_before(x)
         x = op.padded(x.view(x.shape[0], height, width, x.shape[2]), *self._padded(x, window, height, width))
         windows = op.contiguous(op.contiguous(x) if shift else x).view(-1, window**2, x.shape[3])
         mask = _mask(x, window) if shift else None
-        attended, _weights = self.attention(windows, mask)  # whose second part lives as long as this call
+        attended, weights = self.attention(windows, mask)
         attended = op.dropout(attended, self.spec.dropout)
         merged = self._merged(attended, x, shortcut, cropped=x.shape[1:3] != (height, width), shift=shift)
         x = op.add(shortcut, drop_path(merged, drops=self.drops))
         residual = x
         x = self.layernorm_after(x)
         x = self.mlp(x)
-        return op.add(op.dropout(x, self.spec.dropout), residual)
+        x = op.add(op.dropout(x, self.spec.dropout), residual)
+        previous.hold(weights)
+        return x
 
     def _window(self, height: int, width: int) -> tuple[int, bool]:
         """Side of the windows and whether they are shifted: not where one window covers the map."""
@@ -166,8 +168,8 @@ class Stage(Module):
         self.blocks = Blocks([(number % 2, first and number == 0) for number in range(spec.depths[index])], block)
         self.downsample = PatchMerging(width) if index < len(spec.depths) - 1 else None
 
-    def __call__(self, x: Tensor, height: int, width: int) -> Tensor:
-        x = self.blocks(x, height, width, checkpointed=self.checkpointed)
+    def __call__(self, x: Tensor, height: int, width: int, previous: PreviousWeights) -> Tensor:
+        x = self.blocks(x, height, width, previous, checkpointed=self.checkpointed)
         return x if self.downsample is None else self.downsample(x, height, width)
 
 
@@ -193,8 +195,10 @@ class ShiftedWindows(ImageClassifier):
         embedded = self._embedded(x)
         x = embedded
         laid_out: Tensor | None = None
+        previous = PreviousWeights()
         for stage in self.stages:
-            x = checkpoint(stage, x, height, width) if self.options.checkpointed else stage(x, height, width)
+            given = (x, height, width, previous)
+            x = checkpoint(stage, *given) if self.options.checkpointed else stage(*given)
             if stage.downsample is not None:
                 height, width = ceil_div(height, 2), ceil_div(width, 2)
             laid_out = op.contiguous(x)
