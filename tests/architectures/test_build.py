@@ -48,7 +48,7 @@ def test_an_unknown_decoder_that_reads_images_keeps_its_language_model() -> None
     assert network.parameter_count() > text.parameter_count()
 
 
-@pytest.mark.parametrize("field", ["hidden_size_per_layer_input", "conv_L_cache", "lru_width", "mamba_d_state"])
+@pytest.mark.parametrize("field", ["hidden_size_per_layer_input", "conv_L_cache", "lru_width", "mamba_d_state", "patch_size"])
 def test_a_decoder_with_layers_that_no_relative_has_is_not_taken_for_one(field: str) -> None:
     with pytest.raises(Unmodelled):
         build_network(ConfigModel(config={**UNKNOWN_DECODER, field: 256}), Options())

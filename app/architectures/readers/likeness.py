@@ -20,6 +20,7 @@ UNLIKE_FIELDS = (  # weights that no relative has
     "hidden_size_per_layer_input",  # embeddings for every layer (Gemma 3n)
     "conv_L_cache",  # short convolutions in place of attention (LFM2)
     "lru_width",  # linear recurrent units in place of attention (RecurrentGemma)
+    "patch_size",  # patches of an image in place of a token table (BEiT)
     "mamba_d_state",  # state-space layers, some of them with shared attention (Zamba)
 )
 USUAL_HEAD_SIZE = 128
