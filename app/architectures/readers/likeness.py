@@ -23,6 +23,8 @@ UNLIKE_FIELDS = (  # weights that no relative has
     "patch_size",  # patches of an image in place of a token table (BEiT)
     "mamba_d_state",  # state-space layers, some of them with shared attention (Zamba)
 )
+# Vision-language models of which the nearest relative has half the parameters or twice as many (counted with transformers 5.23).
+UNLIKE_TYPES = frozenset({"git", "blip", "idefics", "inkling_mm_model", "muse_spark"})
 USUAL_HEAD_SIZE = 128
 A_DECODER = "a Llama-like decoder"
 FURTHEST_LIKENESS = 0.05  # share of a model's parameters by which a likeness may differ
@@ -45,6 +47,8 @@ def too_unlike(found: Network, parameters: int) -> bool:
 def network(config: Config, what: str, options: Options) -> Network:
     """The network of the nearest kind; it says of itself what it is taken for. Raises Unmodelled where the fields tell of none."""
     read = image_likeness.text_of(config)
+    if str(config.get("model_type")) in UNLIKE_TYPES:
+        raise Unmodelled(what, None)
     if not all(name in read for name in TRANSFORMER_FIELDS) or any(read.get(name) for name in UNLIKE_FIELDS):
         raise Unmodelled(what, None)
     kind, build = _nearest(read, what)
