@@ -4,6 +4,8 @@ Written as diffusers 0.42.1 computes them (models/resnet.py, attention.py, atten
 downsampling.py): divisions by 1 are made, and cost what any division costs.
 """
 
+from collections.abc import Callable
+
 from app.tape import operators as op
 from app.tape.convolutions import Conv2d, GroupNorm
 from app.tape.modules import Linear, Module
@@ -148,7 +150,10 @@ def modulated(x: Tensor, shift: Tensor, scale: Tensor) -> Tensor:
     return op.add(x, shift)
 
 
-def linear_of_view(layer: Linear, x: Tensor) -> Tensor:
-    """A linear layer on a tensor that does not lie in memory row by row: it is copied, and the bias is added by itself."""
+def linear_of_view(layer: Callable[[Tensor], Tensor], x: Tensor) -> Tensor:
+    """A linear layer on a tensor that does not lie in memory row by row: it is copied, and the bias is added by itself. An adapted or packed
+    layer is handed the copy."""
+    if not isinstance(layer, Linear):
+        return layer(op.copied(x))
     product = op.linear(op.copied(op.lower(x)), layer.weight)
     return product if layer.bias is None else op.add(product, op.lower(layer.bias))

@@ -32,6 +32,12 @@ class LoraLinear(Module):
         weight: Parameter = self.base_layer.weight  # type: ignore[attr-defined]
         return weight
 
+    @property
+    def bias(self) -> Parameter | None:
+        """That of the base layer, which some networks use apart from it."""
+        bias: Parameter | None = self.base_layer.bias  # type: ignore[attr-defined]
+        return bias
+
     def __call__(self, x: Tensor) -> Tensor:
         result = self.base_layer(x)  # type: ignore[operator]
         dtype = result.dtype
@@ -56,7 +62,7 @@ class DoraLinear(LoraLinear):
 
     def __call__(self, x: Tensor) -> Tensor:
         result = self.base_layer(x)  # type: ignore[operator]
-        dtype, bias = result.dtype, getattr(self.base_layer, "bias", None)
+        dtype, bias = result.dtype, self.bias
         x = op.cast(x, self.dtype)
         base = None if self.dropout else result
         x = op.dropout(x, self.dropout)
