@@ -151,8 +151,10 @@ def modulated(x: Tensor, shift: Tensor, scale: Tensor) -> Tensor:
 
 
 def linear_of_view(layer: Callable[[Tensor], Tensor], x: Tensor) -> Tensor:
-    """A linear layer on a tensor that does not lie in memory row by row: it is copied, and the bias is added by itself. An adapted or packed
-    layer is handed the copy."""
+    """A linear layer on a tensor that does not lie in memory row by row: it is copied, and the bias is added by itself.
+
+    An adapted or packed layer is handed the copy.
+    """
     if not isinstance(layer, Linear):
         return layer(op.copied(x))
     product = op.linear(op.copied(op.lower(x)), layer.weight)
