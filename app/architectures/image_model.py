@@ -10,7 +10,7 @@ from app.architectures.image_text_pair import AttentionPool
 from app.architectures.network import Inputs, Options
 from app.tape import operators as op
 from app.tape.modules import LayerNorm, Linear
-from app.tape.tensor import Tape, Tensor
+from app.tape.tensor import Parameter, Tape, Tensor
 from app.workloads.fields import invalid_field
 
 
@@ -116,5 +116,20 @@ class SiglipImages(ImageModel):
 
     def scored(self, x: Tensor) -> Tensor:
         """The patches are pooled by attention even where only their mean is classified."""
-        pooled = self.head(x) if self.head is not None else x
+        pooled = self._pooled_by_attention(x)
         return pooled if self.classifier is None else super().scored(x)
+
+    def _pooled_by_attention(self, x: Tensor) -> Tensor:
+        """Autograd records it where the encoder is trained, although nothing is gone back through."""
+        if self.head is None:
+            return x
+        weights = [parameter for parameter in self.head.parameters() if not parameter.requires_grad and x.requires_grad]
+        _require_gradients(weights, required=True)
+        pooled = self.head(x)
+        _require_gradients(weights, required=False)
+        return pooled
+
+
+def _require_gradients(weights: list[Parameter], *, required: bool) -> None:
+    for parameter in weights:
+        parameter.requires_grad = required

@@ -85,7 +85,7 @@ class AttentionPool(Module):
         query_weight, other_weights = op.split(self.in_proj_weight, (hidden, 2 * hidden), axis=0)
         query_bias, other_biases = op.split(self.in_proj_bias, (hidden, 2 * hidden), axis=0)
         query = op.linear(query, query_weight, query_bias)
-        both = op.contiguous(op.linear(x, other_weights, other_biases))
+        both = _projected(x, other_weights, other_biases)
         key, value = (self._heads(part) for part in op.split(both, (hidden, hidden)))
         weights = op.softmax(op.matmul(op.scaled(self._heads(query)), key.transpose(-1, -2)))
         out = op.contiguous(op.matmul(weights, value).transpose(1, 2))
@@ -94,6 +94,12 @@ class AttentionPool(Module):
     def _heads(self, x: Tensor) -> Tensor:
         batch, length, hidden = x.shape
         return x.view(batch, length, self.heads, hidden // self.heads).transpose(1, 2)
+
+
+def _projected(x: Tensor, weights: Tensor, biases: Tensor) -> Tensor:
+    """Patches laid out with the batch second, projected and laid out anew; a copy in the type of the product is held meanwhile."""
+    lowered = op.lower(x)
+    return op.contiguous(op.linear(op.contiguous(lowered), weights, biases))
 
 
 class ImageTextPair(Network):

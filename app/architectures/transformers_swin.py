@@ -58,10 +58,10 @@ class WindowAttention(Module):
     def __call__(self, x: Tensor, mask: Tensor | None) -> Attended:
         count, length, width = x.shape
         query, key, value = (self._heads(projected) for projected in (self.q_proj(x), self.k_proj(x), self.v_proj(x)))
-        biases = op.embedding(self.relative_position_index, self.relative_position_bias_table)
-        biases = op.copied(biases).view(1, self.heads, length, length)
-        if mask is not None:
-            biases = op.add(biases, _for_all_images(mask, count))
+        positions = op.embedding(self.relative_position_index, self.relative_position_bias_table)
+        positions = op.copied(positions).view(1, self.heads, length, length)
+        spread = None if mask is None else _for_all_images(mask, count)
+        biases = positions if spread is None else op.add(positions, spread)
         out, weights = self.attend(query, key, value, biases)
         return self.o_proj(out.view(count, length, width)), weights
 
