@@ -3,6 +3,7 @@
 Source: modeling_bloom.py, modeling_mpt.py (transformers 5.23).
 """
 
+from abc import abstractmethod
 from dataclasses import dataclass
 from typing import ClassVar
 
@@ -98,9 +99,9 @@ class AlibiDecoder(LanguageModel):
         self.h = Blocks(block_kinds(spec.layers, options), self.block)
         self.tie(self.word_embeddings)
 
+    @abstractmethod
     def block(self, layer: int) -> Module:
         """One block."""
-        raise NotImplementedError
 
     def widths(self) -> tuple[int, int, int]:
         """Hidden size, feed-forward width and heads."""

@@ -3,6 +3,7 @@
 Written as diffusers 0.42.1 computes AutoencoderKL (models/autoencoders/autoencoder_kl.py, vae.py), without tiling or slicing.
 """
 
+from abc import abstractmethod
 from dataclasses import dataclass
 from typing import ClassVar
 
@@ -142,9 +143,9 @@ class Decoder(Module):
 class LatentDecoder(Network):
     """An autoencoder of which a pipeline runs the decoder."""
 
+    @abstractmethod
     def decoded(self, tape: Tape, inputs: Inputs) -> Tensor:
         """Images or videos of latents of the size that the inputs say."""
-        raise NotImplementedError
 
 
 class Autoencoder(LatentDecoder):

@@ -1,5 +1,7 @@
 """What every diffusion denoiser offers: a mean-squared-error loss on noisy latents, and one forward pass without gradients."""
 
+from abc import abstractmethod
+
 from app.architectures.batch import held, held_indices, weight_dtype
 from app.architectures.network import Inputs, Network
 from app.tape import operators as op
@@ -15,13 +17,13 @@ class Denoiser(Network):
     default_image: tuple[int, int] = (512, 512)
     latent_multiple: int = 1  # latents along each side must be a multiple of this
 
+    @abstractmethod
     def denoise(self, tape: Tape, inputs: Inputs) -> Tensor:
         """The prediction for one batch of latents and conditions."""
-        raise NotImplementedError
 
+    @abstractmethod
     def target(self, tape: Tape, inputs: Inputs) -> Tensor:
         """What the prediction is compared with, in the type of the weights."""
-        raise NotImplementedError
 
     def loss(self, tape: Tape, inputs: Inputs) -> Tensor:
         """Mean squared error of the prediction, in fp32."""

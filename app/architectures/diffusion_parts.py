@@ -1,4 +1,4 @@
-"""Parts that diffusion networks share: residual convolution blocks, resizing, embeddings of time steps, attention, feed-forward layers.
+"""Parts that diffusion networks share: residual convolution blocks, resizing, patches, time steps, attention, feed-forward.
 
 Written as diffusers 0.42.1 computes them (models/resnet.py, attention.py, attention_processor.py, embeddings.py, upsampling.py,
 downsampling.py): divisions by 1 are made, and cost what any division costs.
@@ -10,7 +10,7 @@ from app.tape import operators as op
 from app.tape.convolutions import Conv2d, GroupNorm
 from app.tape.modules import Linear, Module
 from app.tape.operators import Window
-from app.tape.tensor import Tensor
+from app.tape.tensor import Parameter, Tensor
 
 
 class ResidualBlock(Module):
@@ -159,3 +159,22 @@ def linear_of_view(layer: Callable[[Tensor], Tensor], x: Tensor) -> Tensor:
         return layer(op.copied(x))
     product = op.linear(op.copied(op.lower(x)), layer.weight)
     return product if layer.bias is None else op.add(product, op.lower(layer.bias))
+
+
+class LatentPatches(Module):
+    """Latents [batch, channels, height, width] cut into patches and projected, with fixed positions added in the type of the projection.
+
+    `side`: of the latents that positions are laid out for; they are made anew for others.
+    """
+
+    def __init__(self, channels: int, width: int, patch: int, side: int) -> None:
+        self.proj = Conv2d(channels, width, patch, Window(stride=patch))
+        self.pos_embed = Parameter(1, (side // patch) ** 2, width, buffer=True)
+
+    def __call__(self, sample: Tensor) -> Tensor:
+        x = self.proj(sample)
+        x = x.flatten(2).transpose(1, 2)
+        positions: Tensor = self.pos_embed
+        if positions.shape[1] != x.shape[1]:
+            positions = x.tape.empty((1, *x.shape[1:]), positions.dtype)
+        return op.cast(op.add(x, positions), x.dtype)

@@ -7,13 +7,11 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 from app.architectures.denoiser import LATENT_SCALE, Denoiser
-from app.architectures.diffusion_parts import Attention, FeedForward, Modulation, TimestepEmbedding, modulated
+from app.architectures.diffusion_parts import Attention, FeedForward, LatentPatches, Modulation, TimestepEmbedding, modulated
 from app.architectures.network import Inputs, Options, block_kinds
 from app.tape import operators as op
-from app.tape.convolutions import Conv2d
 from app.tape.modules import Blocks, Embedding, LayerNorm, Linear, Module
-from app.tape.operators import Window
-from app.tape.tensor import Parameter, Tape, Tensor
+from app.tape.tensor import Tape, Tensor
 
 TIME_CHANNELS = 256  # sines and cosines of a time step
 
@@ -82,8 +80,7 @@ class DiffusionTransformer(Denoiser):
         self.spec, self.options, self.latent_multiple = spec, options, spec.patch
         self.default_image = (LATENT_SCALE * spec.latent, LATENT_SCALE * spec.latent)
         width = spec.width
-        self.proj = Conv2d(spec.in_channels, width, spec.patch, Window(stride=spec.patch))
-        self.pos_embed = Parameter(1, (spec.latent // spec.patch) ** 2, width, buffer=True)
+        self.pos_embed = LatentPatches(spec.in_channels, width, spec.patch, spec.latent)
         self.transformer_blocks = Blocks(block_kinds(spec.layers, options), lambda _: Block(spec))
         self.norm_out = LayerNorm(width, affine=False)
         self.proj_out_1, self.proj_out_2 = Linear(width, 2 * width), Linear(width, spec.patch**2 * spec.out_channels)
@@ -93,20 +90,11 @@ class DiffusionTransformer(Denoiser):
         batch, size = inputs.batch, self.latent_size(inputs)
         sample = self.given(tape, batch, self.spec.in_channels, *size)
         timestep, labels = self.given_indices(tape, batch), self.given_indices(tape, batch)
-        x = self.transformer_blocks.run(self._patches(sample), timestep, labels, checkpointed=self.options.checkpointed)
+        x = self.transformer_blocks.run(self.pos_embed(sample), timestep, labels, checkpointed=self.options.checkpointed)
         shift, scale = self._output_modulation(timestep, labels, x)
         x = modulated(self.norm_out(x), shift, scale)
         x = self.proj_out_2(x)
         return op.contiguous(x).view(batch, self.spec.out_channels, *size)
-
-    def _patches(self, sample: Tensor) -> Tensor:
-        """[batch, patches, channels] with positions added, in the type of the projection."""
-        x = self.proj(sample)
-        x = x.flatten(2).transpose(1, 2)
-        positions: Tensor = self.pos_embed
-        if positions.shape[1] != x.shape[1]:
-            positions = x.tape.empty((1, *x.shape[1:]), positions.dtype)
-        return op.cast(op.add(x, positions), x.dtype)
 
     def _output_modulation(self, timestep: Tensor, labels: Tensor, x: Tensor) -> list[Tensor]:
         """Shift and scale before the last projection, from the first block's embedding."""

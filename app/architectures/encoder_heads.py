@@ -1,5 +1,6 @@
 """What is put on top of an encoder, each with the loss that transformers 5.23 trains it with."""
 
+from abc import ABC, abstractmethod
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import ClassVar
@@ -29,11 +30,11 @@ class HeadSpec:
     decoder_bias: bool = True
 
 
-class EncoderHead(Module):
+class EncoderHead(Module, ABC):
     """Makes logits from the hidden states [batch, length, hidden], and a loss from them."""
 
-    def __call__(self, x: Tensor) -> Tensor:
-        raise NotImplementedError
+    @abstractmethod
+    def __call__(self, x: Tensor) -> Tensor: ...
 
     def loss(self, x: Tensor) -> Tensor:
         """Mean cross-entropy of the logits, in their own type."""
@@ -51,9 +52,9 @@ class HeadedEncoder(Network):
     family: ClassVar[str] = "encoder"
     head: EncoderHead
 
+    @abstractmethod
     def hidden_states(self, tape: Tape, inputs: Inputs) -> Tensor:
         """The output of the last block, [batch, length, hidden]."""
-        raise NotImplementedError
 
     def loss(self, tape: Tape, inputs: Inputs) -> Tensor:
         """The loss of the head."""

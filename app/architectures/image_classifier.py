@@ -1,5 +1,6 @@
 """Networks that turn an image into class scores, and the loss they are trained with."""
 
+from abc import abstractmethod
 from typing import ClassVar
 
 from app.architectures.batch import held, held_indices, weight_dtype
@@ -18,9 +19,9 @@ class ImageClassifier(Network):
     channels: int = RGB
     smallest: ClassVar[int] = 1  # side of an image that is not shrunk to nothing
 
+    @abstractmethod
     def logits(self, x: Tensor) -> Tensor:
         """Class scores of a batch of images."""
-        raise NotImplementedError
 
     def images(self, tape: Tape, inputs: Inputs) -> Tensor:
         """The batch of images, in the type of the weights. Raises InvalidInput where they are too small."""

@@ -1,5 +1,7 @@
 """The language-model head, its loss as transformers computes it, and generation with a cache."""
 
+from abc import abstractmethod
+
 from app.architectures.cache import CacheLayer, KvCache
 from app.architectures.network import Inputs, Network, Options, indices
 from app.tape import operators as op
@@ -22,13 +24,13 @@ class LanguageModel(Network):
         if self.tied:
             self.lm_head.weight = embedding.weight
 
+    @abstractmethod
     def hidden_states(self, tape: Tape, inputs: Inputs, cache: KvCache | None = None) -> Tensor:
         """What the head is applied to, [batch, length, hidden]."""
-        raise NotImplementedError
 
+    @abstractmethod
     def cache_layers(self) -> tuple[CacheLayer, ...]:
         """What each layer caches, first to last."""
-        raise NotImplementedError
 
     def expanded_cache_layers(self) -> tuple[CacheLayer, ...]:
         """The same in a runtime that knows no compressed keys."""

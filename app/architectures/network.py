@@ -1,5 +1,6 @@
 """What every network offers: a loss for training and a forward pass for running, both over given input sizes."""
 
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import ClassVar
@@ -40,7 +41,7 @@ class Options:
     split_at: tuple[int, ...] = field(default=())  # blocks before and from these indices are traced apart (frozen lower layers)
 
 
-class Network(Module):
+class Network(Module, ABC):
     """A model that can be trained and run. `vocabulary` marks the tensors that hold logits."""
 
     family: ClassVar[str] = ""
@@ -100,13 +101,13 @@ class Network(Module):
         for name, parameter in self.named_parameters():
             yield name, parameter, inside.get(id(parameter))
 
+    @abstractmethod
     def loss(self, tape: Tape, inputs: Inputs) -> Tensor:
         """The scalar loss of one micro-batch."""
-        raise NotImplementedError
 
+    @abstractmethod
     def forward(self, tape: Tape, inputs: Inputs) -> Tensor:
         """The output of one forward pass without gradients."""
-        raise NotImplementedError
 
 
 def block_kinds(layers: int, options: Options, kind: Callable[[int], object] = lambda layer: None) -> list[object]:

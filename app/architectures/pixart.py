@@ -7,12 +7,10 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 from app.architectures.denoiser import LATENT_SCALE, Denoiser
-from app.architectures.diffusion_parts import Attention, FeedForward, TimestepEmbedding, modulated
+from app.architectures.diffusion_parts import Attention, FeedForward, LatentPatches, TimestepEmbedding, modulated
 from app.architectures.network import Inputs, Options, block_kinds
 from app.tape import operators as op
-from app.tape.convolutions import Conv2d
 from app.tape.modules import Blocks, LayerNorm, Linear, Module
-from app.tape.operators import Window
 from app.tape.tensor import Parameter, Tape, Tensor
 
 TIME_CHANNELS = 256  # sines and cosines of a time step
@@ -115,8 +113,7 @@ class Pixart(Denoiser):
         self.spec, self.options, self.latent_multiple = spec, options, spec.patch
         self.default_image = (LATENT_SCALE * spec.latent, LATENT_SCALE * spec.latent)
         width = spec.width
-        self.proj = Conv2d(spec.in_channels, width, spec.patch, Window(stride=spec.patch))
-        self.pos_embed = Parameter(1, (spec.latent // spec.patch) ** 2, width, buffer=True)
+        self.pos_embed = LatentPatches(spec.in_channels, width, spec.patch, spec.latent)
         self.transformer_blocks = Blocks(block_kinds(spec.layers, options), lambda _: Block(spec))
         self.norm_out = LayerNorm(width, affine=False)
         self.scale_shift_table = Parameter(2, width)
@@ -133,7 +130,7 @@ class Pixart(Denoiser):
         modulation, embedded = self.adaln_single(sample)
         if self.caption_projection is not None:
             context = self.caption_projection(context)
-        x = self.transformer_blocks.run(self._patches(sample), context, modulation, checkpointed=self.options.checkpointed)
+        x = self.transformer_blocks.run(self.pos_embed(sample), context, modulation, checkpointed=self.options.checkpointed)
         width = self.spec.width
         both = op.add(self.scale_shift_table.view(1, 2, width), embedded.view(batch, 1, width))
         shift, scale = op.split(both, (1, 1), axis=1)
@@ -143,15 +140,6 @@ class Pixart(Denoiser):
         x = self.proj_out(x)
         x = op.contiguous(x)
         return x.view(batch, self.spec.out_channels, *size)
-
-    def _patches(self, sample: Tensor) -> Tensor:
-        """[batch, patches, channels] with positions added, in the type of the projection."""
-        x = self.proj(sample)
-        x = x.flatten(2).transpose(1, 2)
-        positions: Tensor = self.pos_embed
-        if positions.shape[1] != x.shape[1]:
-            positions = x.tape.empty((1, *x.shape[1:]), positions.dtype)
-        return op.cast(op.add(x, positions), x.dtype)
 
     def target(self, tape: Tape, inputs: Inputs) -> Tensor:
         """What the prediction is compared with."""

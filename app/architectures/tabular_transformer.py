@@ -4,6 +4,7 @@ Written as the packages rtdl-revisiting-models 0.0.2 and tab-transformer-pytorch
 written out.
 """
 
+from abc import abstractmethod
 from dataclasses import dataclass
 from typing import ClassVar
 
@@ -48,9 +49,9 @@ class TabularNetwork(Network):
         refuse_checkpointing(options)
         self.spec = spec
 
+    @abstractmethod
     def scores(self, numbers: Tensor | None, categories: Tensor | None) -> Tensor:
         """Class scores of numbers [batch, columns] and of the indices of categories [batch, columns]."""
-        raise NotImplementedError
 
     def forward(self, tape: Tape, inputs: Inputs) -> Tensor:
         """Class scores of a batch of rows."""

@@ -3,6 +3,7 @@
 Written as transformers 5.23 computes them (modeling_clip.py, modeling_t5.py, modeling_umt5.py).
 """
 
+from abc import abstractmethod
 from typing import ClassVar
 
 from app.architectures.batch import held_indices
@@ -19,9 +20,9 @@ class TextConditioner(Network):
 
     family: ClassVar[str] = "encoder"
 
+    @abstractmethod
     def states(self, tokens: Tensor) -> Tensor:
         """The hidden states."""
-        raise NotImplementedError
 
     def most_tokens(self, wanted: int) -> int:
         """The longest text it reads, at most as long as wanted."""

@@ -3,6 +3,7 @@
 Written as transformers 5.23 computes them (modeling_wav2vec2.py, modeling_hubert.py).
 """
 
+from abc import ABC, abstractmethod
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import ClassVar
@@ -189,15 +190,15 @@ class Heard:
     characters: int
 
 
-class SpeechHead(Module):
+class SpeechHead(Module, ABC):
     """Makes an output and a loss from what the encoder heard."""
 
-    def __call__(self, heard: Heard) -> Tensor:
-        raise NotImplementedError
+    @abstractmethod
+    def __call__(self, heard: Heard) -> Tensor: ...
 
+    @abstractmethod
     def loss(self, heard: Heard) -> Tensor:
         """The training loss."""
-        raise NotImplementedError
 
 
 HeadMaker = Callable[[SpeechSpec], SpeechHead]
