@@ -80,6 +80,18 @@ def test_a_price_list_is_mapped_judged_applied_and_undone(site: FastAPI) -> None
     assert "is undone by revision 3" in text_of(settled(ada, address))
 
 
+@pytest.mark.parametrize("headers", [{}, {"HX-Request": "true"}], ids=["page", "fragment"])
+def test_an_administrator_is_led_to_what_undoing_would_change_and_an_editor_is_not(site: FastAPI, headers: dict[str, str]) -> None:
+    ada, bob = browser_of(site, "ada"), browser_of(site, "bob")
+    address = staged(ada)
+    ada.post(f"{address}/apply", data={"reason": "weekly list"})
+    settled(ada, address)
+    link = re.search(r'href="([^"]+)">What undoing would change', ada.get(address, headers=headers).text)
+    assert link is not None
+    assert ada.get(link[1]).status_code == 200
+    assert "What undoing would change" not in bob.get(address, headers=headers).text
+
+
 def test_what_is_known_of_a_source_is_not_asked_again(site: FastAPI) -> None:
     bob = browser_of(site, "bob")
     address = staged(bob)

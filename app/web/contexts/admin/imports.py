@@ -135,6 +135,7 @@ class ImportPage:
     error: str
     revision: int | None
     undone_revision: int | None
+    may_roll_back: bool  # whether the page before undoing it is open to the user
     undated: bool  # the file is understood, but for the day of its prices
     columns: tuple[str, ...]  # of the file, where they have to be told
     fields: tuple[ColumnField, ...]
@@ -166,7 +167,9 @@ def imports_page(
     return ImportsPage(form=form_of(fields, values, complaint), rows=rows, sources=tuple(sources))
 
 
-def import_page(batch: ImportBatch, shown: RowsShown, columns: Sequence[str] = (), error: str = "") -> ImportPage:
+def import_page(
+    batch: ImportBatch, shown: RowsShown, columns: Sequence[str] = (), error: str = "", *, may_roll_back: bool
+) -> ImportPage:
     """One import as it stands."""
     counts, accepted = batch.counts, set(batch.accepted)
     undated = batch.state == "failed" and batch.message == UNDATED
@@ -193,6 +196,7 @@ def import_page(batch: ImportBatch, shown: RowsShown, columns: Sequence[str] = (
         error=error,
         revision=batch.revision_id,
         undone_revision=batch.undone_revision_id,
+        may_roll_back=may_roll_back,
         undated=undated,
         columns=tuple(columns),
         fields=_column_fields(Profile.model_validate(batch.profile), columns) if columns and not undated else (),

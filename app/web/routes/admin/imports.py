@@ -10,6 +10,7 @@ from sqlalchemy.orm import Session, undefer
 
 from app import clock
 from app.accounts import audit
+from app.accounts.roles import allows
 from app.accounts.sessions import SignedIn
 from app.catalogue.export import export_csv, export_json
 from app.catalogue.imports.apply import undo_import
@@ -62,9 +63,9 @@ def upload(request: Request, form: FormWithFile, who: SignedInUser, site: SiteOf
 
 
 @router.get("/{number}")
-def one_import(request: Request, number: int, site: SiteOf, tab: str = "", page: int = 1) -> Response:
+def one_import(request: Request, number: int, who: SignedInUser, site: SiteOf, tab: str = "", page: int = 1) -> Response:
     """The dry run, or how far it is."""
-    ctx = _page(site, number, tab, page)
+    ctx = _page(site, who, number, tab, page)
     if wants_fragment(request):
         return part("partials/_import.html", ctx).response()
     return admin_page(request, "pages/admin/import.html", ctx)
@@ -162,7 +163,7 @@ def undo(request: Request, number: int, who: SignedInUser, site: SiteOf) -> Resp
     try:
         _, kept = undo_import(site.database, number, occasion, witness)
     except Conflict as error:
-        return _complain(request, site, number, error)
+        return _complain(request, who, number, error)
     if kept:
         with site.database.write() as session:
             batch_numbered(session, number).message = "; ".join(kept)[:2000]
@@ -210,13 +211,14 @@ def _act(request: Request, who: SignedIn, number: int, name: str, act: Act, to: 
             act(session, batch)
             audit.note(session, who.actor, name, f"import {number}", batch.file_name, at=clock.now())
     except (Conflict, InvalidInput) as error:
-        return _complain(request, site, number, error)
+        return _complain(request, who, number, error)
     request.app.state.imports.wake()
     return see(to or f"/admin/imports/{number}")
 
 
-def _complain(request: Request, site: Site, number: int, error: RigwiseError) -> Response:
-    return admin_page(request, "pages/admin/import.html", _page(site, number, error=str(error)), status=error.status)
+def _complain(request: Request, who: SignedIn, number: int, error: RigwiseError) -> Response:
+    ctx = _page(site_of(request), who, number, error=str(error))
+    return admin_page(request, "pages/admin/import.html", ctx, status=error.status)
 
 
 def _list(request: Request, site: Site, values: Mapping[str, str] | None = None, complaint: InvalidInput | None = None) -> Response:
@@ -226,11 +228,12 @@ def _list(request: Request, site: Site, values: Mapping[str, str] | None = None,
     return admin_page(request, "pages/admin/imports.html", ctx, status=complaint.status if complaint else 200)
 
 
-def _page(site: Site, number: int, tab: str = "", page: int = 1, error: str = "") -> ImportPage:
+def _page(site: Site, who: SignedIn, number: int, tab: str = "", page: int = 1, error: str = "") -> ImportPage:
     with site.database.read() as session:
         batch = batch_numbered(session, number)
         shown = _rows(session, number, tab if tab in TABS else first_tab(batch.counts), page)
-        return import_page(batch, shown, _columns(session, number) if batch.state == "failed" else (), error)
+        columns = _columns(session, number) if batch.state == "failed" else ()
+        return import_page(batch, shown, columns, error, may_roll_back=allows(who.role, "admin"))
 
 
 def _rows(session: Session, number: int, tab: str, page: int) -> RowsShown:
