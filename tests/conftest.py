@@ -9,16 +9,16 @@ import subprocess
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import Any
 
 import hypothesis
 import pytest
 
+from tests.lacking import IN_CI, lacking
 from tests.processes import RIGWISE, free_port, run, serving
 
 ROOT = Path(__file__).resolve().parent.parent
 NO_BINARIES = 3  # exit status of scripts/postgres.sh where PostgreSQL is not installed
-IN_CI = os.environ.get("CI") == "true"
 
 # The same examples in every run of CI, new ones on every run elsewhere; a busy machine is not a defect.
 hypothesis.settings.register_profile("rigwise", deadline=None, derandomize=IN_CI)
@@ -30,12 +30,6 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     items.sort(key=lambda item: "browser" in getattr(item, "fixturenames", ()))
 
 
-def _lacking(what: str) -> NoReturn:
-    if IN_CI:
-        pytest.fail(what)
-    pytest.skip(what)
-
-
 @pytest.fixture(scope="session")
 def postgres_url() -> Iterator[str]:
     """The address of an empty database on a throw-away PostgreSQL server, shared by the whole run."""
@@ -44,7 +38,7 @@ def postgres_url() -> Iterator[str]:
     try:
         started = subprocess.run([script, "start", folder, port], capture_output=True, text=True, check=False)
         if started.returncode == NO_BINARIES:
-            _lacking(started.stderr.strip())
+            lacking(started.stderr.strip())
         assert started.returncode == 0, started.stderr
         yield f"postgresql+psycopg://app@127.0.0.1:{port}/app"
         subprocess.run([script, "stop", folder], check=True, capture_output=True)
@@ -68,7 +62,7 @@ def browser_type_launch_args(browser_type_launch_args: dict[str, Any]) -> dict[s
     """The system's Chromium (or the one that CHROMIUM names), without anything that calls home."""
     chromium = os.environ.get("CHROMIUM", "/usr/bin/chromium")
     if not shutil.which(chromium):
-        _lacking(f"there is no browser at {chromium}; install chromium or set CHROMIUM")
+        lacking(f"there is no browser at {chromium}; install chromium or set CHROMIUM")
     return {
         **browser_type_launch_args,
         "executable_path": chromium,

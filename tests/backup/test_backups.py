@@ -26,6 +26,7 @@ from app.database import Base, Database, is_sqlite
 from app.errors import InvalidInput
 from app.results.permalinks import load_result, save_result
 from tests.catalogue.builders import item, occasion
+from tests.lacking import lacking
 from tests.processes import RIGWISE
 
 WRITES_PER_SECOND = 50
@@ -34,7 +35,9 @@ NOON = datetime(2026, 11, 20, 12, 0, 0, tzinfo=UTC)
 
 @pytest.fixture
 def filled(database: Database) -> Database:
-    """A seeded database with a shared result."""
+    """A seeded database with a shared result, and the tools to back it up."""
+    if not is_sqlite(database.url) and not shutil.which("pg_dump"):
+        lacking("pg_dump is not installed")
     seed(database)
     save_result(database, {"workload": 1}, {"picks": []}, revision=1, estimator_version="1", now=NOON)
     return database
@@ -66,13 +69,7 @@ def contents(url: str) -> dict[str, list[tuple[object, ...]]]:
         }
 
 
-def a_tool_of_postgres_is_missing(database: Database) -> bool:
-    return not is_sqlite(database.url) and not shutil.which("pg_dump")
-
-
 def test_what_is_restored_is_what_was_there(filled: Database, empty_url: str, tmp_path: Path) -> None:
-    if a_tool_of_postgres_is_missing(filled):
-        pytest.skip("pg_dump is not installed")
     made = make_backup(filled.url, tmp_path / "backup", NOON)
     restore_backup(empty_url, tmp_path / "backup", NOON, replace=False)
     assert contents(empty_url) == contents(filled.url)
