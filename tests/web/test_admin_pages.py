@@ -36,6 +36,8 @@ PAGES = (
     "/admin/revisions",
     "/admin/revisions/1",
     "/admin/revisions/1/roll-back/undo",
+    "/admin/revisions/1/consequences",
+    "/admin/items/rtx-3090?done=item-saved&revision=1",
     "/admin/audit?actor=ada&since=2026-01-01",
     "/admin/users",
     "/admin/account",
@@ -234,7 +236,7 @@ def test_a_pasted_line_is_understood(admin: TestClient, site: FastAPI, line: str
     assert page.status_code == 200
     seen = form_of(page.text)["seen"]
     answer = admin.post("/admin/prices", data={**common, "lines": f"\n{line}\n", "act": "apply", "seen": seen})
-    assert answer.headers["location"] == "/admin/revisions/2?done=prices-added"
+    assert answer.headers["location"] == "/admin/revisions/2?done=prices-added&revision=2"
     with site.state.site.database.read() as session:
         price = next(one for one in snapshot_at(session, 2).prices["rtx-3090"] if one.condition == "used")
     assert str(price.money.amount) in {amount, f"{amount}.00"}
@@ -274,6 +276,26 @@ def test_pasted_lines_that_mean_nothing_are_named_and_nothing_is_recorded(
     )
     assert again.status_code == 422
     assert revision(site) == 1
+
+
+def test_after_a_price_was_saved_the_page_says_whose_recommendation_changed(admin: TestClient) -> None:
+    saved = admin.post("/admin/items/rtx-3090/prices", data={**PRICE, "amount": "9", "sure": "yes"})
+    page = admin.get(saved.headers["location"]).text
+    address = re.search(r'hx-get="([^"]+/consequences)" hx-trigger="load"', page)
+    assert address is not None
+    part, whole = admin.get(address[1], headers={"HX-Request": "true"}).text, admin.get(address[1]).text
+    assert part.startswith('<div id="revision_consequences">')
+    assert part.strip() in whole
+    assert "Whose recommendation changed" in part
+    flipped = re.findall(r"<tr>.*?</tr>", part.partition("<tbody>")[2], re.DOTALL)
+    assert any("another machine" in row and "RTX 3090" in row for row in flipped)
+
+
+def test_a_change_that_matters_to_nobody_says_so(admin: TestClient) -> None:
+    fields = item_form(admin.get("/admin/items/rtx-3090").text)
+    saved = admin.post("/admin/items/rtx-3090", data={**fields, "confidence": "low", "reason": "one source only"})
+    assert saved.headers["location"] == "/admin/items/rtx-3090?done=item-saved&revision=2"
+    assert "every job is recommended the same machines" in admin.get("/admin/revisions/2/consequences").text
 
 
 def test_a_rollback_is_refused_where_the_catalogue_moved_since_the_look_at_it(admin: TestClient, site: FastAPI) -> None:

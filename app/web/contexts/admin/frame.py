@@ -60,10 +60,11 @@ class AdminFrame:
     role: str
     entries: tuple[tuple[Entry, bool], ...]  # with whether it is the page at hand
     notice: str
+    revision: int  # that the act made, whose consequences are told; 0 where there is none
 
 
-def admin_frame(who: SignedIn, path: str, done: str) -> AdminFrame:
-    """The frame for a user at an address, after an act."""
+def admin_frame(who: SignedIn, path: str, done: str, revision: str) -> AdminFrame:
+    """The frame for a user at an address, after an act that may have made a revision."""
     seen = [entry for entry in NAVIGATION if allows(who.role, entry.role)]
     current = max((entry.address for entry in seen if _within(path, entry.address)), key=len, default="")
     return AdminFrame(
@@ -71,6 +72,7 @@ def admin_frame(who: SignedIn, path: str, done: str) -> AdminFrame:
         role=who.role,
         entries=tuple((entry, entry.address == current) for entry in seen),
         notice=NOTICES.get(done, ""),
+        revision=int(revision) if revision.isdecimal() and len(revision) < 10 else 0,
     )
 
 

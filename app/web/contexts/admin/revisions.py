@@ -101,6 +101,15 @@ class RevisionPage:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class ConsequencesPage:
+    """Context of pages/admin/consequences.html and partials/_revision_consequences.html."""
+
+    revision: RevisionRow
+    consequences: tuple[ConsequenceView, ...]
+    jobs: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class RollbackPage:
     """Context of pages/admin/rollback.html."""
 

@@ -16,7 +16,7 @@ from app.errors import InvalidInput, NotFound
 from app.hardware import PartKind
 from app.web.access import SignedInUser
 from app.web.admin_form import all_of, checked, fields_of, reason_of
-from app.web.admin_page import admin_page, see
+from app.web.admin_page import admin_page, see, see_done
 from app.web.contexts.admin.items import ONE_OF, ItemPage, ItemsPage, again, item_page, item_rows, kinds_to_choose, merged
 from app.web.recording import Act, record_act
 from app.web.requests import FormPairs
@@ -85,7 +85,7 @@ def save_item(request: Request, item_id: str, pairs: FormPairs, who: SignedInUse
         return admin_page(request, "pages/admin/item.html", merged(page, conflict, wanted, reason), status=conflict.status)
     except InvalidInput as complaint:
         return admin_page(request, "pages/admin/item.html", again(page, fields, complaint), status=422)
-    return see(f"{HERE}/{item_id}?done={'item-saved' if revision else 'nothing-changed'}")
+    return see_done(f"{HERE}/{item_id}", "item-saved", revision)
 
 
 @router.post("/{item_id}/names")

@@ -12,7 +12,7 @@ from app.catalogue.pasted_prices import PastedLine, read_pasted
 from app.errors import InvalidInput
 from app.web.access import SignedInUser
 from app.web.admin_form import checked, fields_of
-from app.web.admin_page import admin_page, see
+from app.web.admin_page import admin_page, see_done
 from app.web.contexts.admin.pasted_prices import PastePage, fingerprint, paste_form, paste_page
 from app.web.recording import Act, record_act
 from app.web.requests import FormPairs
@@ -56,7 +56,7 @@ def _apply(site: Site, who: SignedIn, lines: list[PastedLine]) -> Response:
         name="price.paste", subject=f"{len(prices)} prices", kind="prices", reason=f"{len(prices)} prices seen at {prices[0].source}"[:400]
     )
     revision = record_act(site, who, act, lambda _: Changes(prices=prices))
-    return see(f"/admin/revisions/{revision}?done=prices-added" if revision else "/admin/prices?done=nothing-changed")
+    return see_done(f"/admin/revisions/{revision}" if revision else "/admin/prices", "prices-added", revision)
 
 
 def _common(fields: Mapping[str, str]) -> PriceFact:

@@ -13,7 +13,7 @@ from app.catalogue.price_entry import is_jump, move_since, refuse_untrue, with_a
 from app.errors import InvalidInput, NotFound
 from app.web.access import SignedInUser
 from app.web.admin_form import checked, fields_of, reason_of
-from app.web.admin_page import admin_page, see
+from app.web.admin_page import admin_page, see_done
 from app.web.contexts.admin.prices import PricesPage, prices_page, with_typed, withdraw_page
 from app.web.formats import signed_percent
 from app.web.recording import Act, record_act
@@ -48,7 +48,7 @@ def add_price(request: Request, item_id: str, pairs: FormPairs, who: SignedInUse
         return admin_page(request, "pages/admin/prices.html", asked, status=422)
     act = Act(name="price.add", subject=item_id, kind="prices", reason=f"{price.money} {price.condition} seen at {price.source}"[:400])
     revision = record_act(site, who, act, lambda _: Changes(prices=(price,)))
-    return see(f"/admin/items/{item_id}/prices?done={'price-added' if revision else 'nothing-changed'}")
+    return see_done(f"/admin/items/{item_id}/prices", "price-added", revision)
 
 
 @router.get("/{number}/withdraw")
@@ -69,8 +69,7 @@ def withdraw_price(request: Request, item_id: str, number: int, pairs: FormPairs
     def changes(session: Session) -> Changes:
         return Changes(withdrawn_prices=(standing_price(session, item_id, number),))
 
-    record_act(site, who, act, changes)
-    return see(f"/admin/items/{item_id}/prices?done=price-withdrawn")
+    return see_done(f"/admin/items/{item_id}/prices", "price-withdrawn", record_act(site, who, act, changes))
 
 
 def _read(item_id: str, fields: dict[str, str], site: Site) -> PriceFact:

@@ -12,7 +12,7 @@ from app.catalogue.price_entry import is_jump
 from app.errors import InvalidInput
 from app.web.access import SignedInUser
 from app.web.admin_form import checked, fields_of
-from app.web.admin_page import admin_page, see
+from app.web.admin_page import admin_page, see_done
 from app.web.contexts.admin.rates import rates_page
 from app.web.formats import signed_percent
 from app.web.recording import Act, record_act
@@ -48,7 +48,7 @@ def add_rate(request: Request, pairs: FormPairs, who: SignedInUser, site: SiteOf
         return admin_page(request, "pages/admin/rates.html", rates_page(_rates(site), today, fields, jump=jump), status=422)
     act = Act(name="rate.add", subject=rate.currency, kind="prices", reason=f"{rate.per_euro:f} {rate.currency} per euro on {rate.as_of}")
     revision = record_act(site, who, act, lambda _: Changes(rates=(rate,)))
-    return see(f"/admin/rates?done={'rate-added' if revision else 'nothing-changed'}")
+    return see_done("/admin/rates", "rate-added", revision)
 
 
 def _rates(site: Site) -> list[RateFact]:

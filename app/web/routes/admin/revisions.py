@@ -5,13 +5,18 @@ from fastapi.responses import Response
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
+from app import clock
 from app.catalogue.difference import difference_of
 from app.catalogue.history import current_revision
+from app.catalogue.snapshot import snapshot_at
 from app.catalogue.tables import Revision
+from app.consequences import consequences
 from app.errors import NotFound
 from app.web.admin_page import admin_page
-from app.web.contexts.admin.revisions import RevisionPage, RevisionsPage, difference_view, revision_row
+from app.web.contexts.admin.revisions import ConsequencesPage, RevisionPage, RevisionsPage, consequence_views, difference_view, revision_row
+from app.web.render import part, wants_fragment
 from app.web.site import SiteOf
+from app.workloads.presets import presets
 
 router = APIRouter(prefix="/admin/revisions")
 ROWS_SHOWN = 50
@@ -38,6 +43,19 @@ def one_revision(request: Request, number: int, site: SiteOf) -> Response:
             difference=difference_view(difference_of(session, number)),
         )
     return admin_page(request, "pages/admin/revision.html", ctx)
+
+
+@router.get("/{number}/consequences")
+def revision_consequences(request: Request, number: int, site: SiteOf) -> Response:
+    """Whose recommendation one revision changed."""
+    with site.database.read() as session:
+        row = revision_row(revision_numbered(session, number))
+        before, after = (snapshot_at(session, one).catalogue for one in (number - 1, number))
+    found = consequence_views(consequences(before, after, clock.today()))
+    ctx = ConsequencesPage(revision=row, consequences=found, jobs=len(presets()))
+    if wants_fragment(request):
+        return part("partials/_revision_consequences.html", ctx).response()
+    return admin_page(request, "pages/admin/consequences.html", ctx)
 
 
 def revision_numbered(session: Session, number: int) -> Revision:
