@@ -25,10 +25,12 @@ class Act:
     batch: str = ""
 
 
-def record_act(site: Site, who: SignedIn, act: Act, changes: Callable[[Session], Changes]) -> int | None:
+def record_act(
+    site: Site, who: SignedIn, act: Act, changes: Callable[[Session], Changes], then: Callable[[Session, int], None] | None = None
+) -> int | None:
     """Records what `changes` works out inside the writing transaction; the new revision, None where nothing differs.
 
-    Raises what `changes` and `record` raise; nothing is changed then.
+    `then` does in the same transaction what follows from the new revision. Raises what the three raise; nothing is changed then.
     """
     now = clock.now()
     with site.database.write() as session:
@@ -37,5 +39,7 @@ def record_act(site: Site, who: SignedIn, act: Act, changes: Callable[[Session],
         revision = record(session, changes(session), occasion)
         if revision == before:
             return None
+        if then:
+            then(session, revision)
         audit.note(session, who.actor, act.name, act.subject, f"revision {revision}: {act.reason}", at=now)
         return revision

@@ -12,6 +12,7 @@ from app.catalogue.history import current_revision
 from app.catalogue.imports import staging
 from app.catalogue.imports.tables import ImportBatch
 from app.database import Database
+from tests.accounts.builders import PASSWORD
 from tests.catalogue.imports.shelf import exported
 from tests.security.conftest import browser_of
 from tests.security.conftest import seeded_file as seeded_file
@@ -90,6 +91,40 @@ def test_an_administrator_is_led_to_what_undoing_would_change_and_an_editor_is_n
     assert link is not None
     assert ada.get(link[1]).status_code == 200
     assert "What undoing would change" not in bob.get(address, headers=headers).text
+
+
+def rolled_back(browser: TestClient, how: str, number: int, current: int) -> None:
+    told = {"current": str(current), "reason": "a mistake", "confirm_password": PASSWORD}
+    answer = browser.post(f"/admin/revisions/{number}/roll-back/{how}", data=told)
+    assert answer.headers.get("location") == f"/admin/revisions/{current + 1}?done=rolled-back", text_of(answer.text)
+
+
+@pytest.mark.parametrize(("how", "number"), [("undo", 2), ("to", 1)])
+def test_an_import_is_undone_whichever_way_its_revision_is_and_applied_again_when_that_is_undone(
+    site: FastAPI, how: str, number: int
+) -> None:
+    ada = browser_of(site, "ada")
+    address = staged(ada)
+    ada.post(f"{address}/apply", data={"reason": "weekly list"})
+    settled(ada, address)
+    applied = exported(database_of(site))
+    rolled_back(ada, how, number, current=2)
+    assert "is undone by revision 3" in text_of(ada.get(address).text)
+    assert ada.post(f"{address}/undo").status_code == 409
+    rolled_back(ada, how, {"undo": 3, "to": 2}[how], current=3)
+    assert "In the catalogue" in text_of(ada.get(address).text)
+    assert exported(database_of(site)) == applied
+    assert ada.post(f"{address}/undo").status_code == 303
+
+
+def test_a_file_that_could_not_be_read_is_on_the_dashboard_until_it_is_discarded(site: FastAPI) -> None:
+    ada = browser_of(site, "ada")
+    assert "need attention" not in ada.get("/admin").text
+    address = upload(ada, "a,b\n1,2\n", "broken.csv")
+    settled(ada, address)
+    assert f'href="{address}">broken.csv</a>' in ada.get("/admin").text
+    ada.post(f"{address}/discard")
+    assert "broken.csv" not in ada.get("/admin").text
 
 
 def test_what_is_known_of_a_source_is_not_asked_again(site: FastAPI) -> None:

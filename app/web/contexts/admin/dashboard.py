@@ -7,6 +7,7 @@ from datetime import date, datetime
 from app.accounts.tables import AuditEntry
 from app.backup.tables import Backup
 from app.catalogue.coverage import NOT_CURRENT_DAYS, STALE_DAYS, AgedPrice, CurrencyCoverage, KindCoverage
+from app.catalogue.imports.tables import ImportBatch
 from app.catalogue.tables import Revision
 from app.hardware import PartKind
 from app.units import format_decimal
@@ -62,6 +63,17 @@ class Failure:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class FailedImport:
+    """A file that could not be read or applied and waits for somebody."""
+
+    id: int
+    name: str
+    at: str
+    actor: str
+    message: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Dashboard:
     """Context of pages/admin/dashboard.html."""
 
@@ -71,6 +83,7 @@ class Dashboard:
     kinds: tuple[KindRow, ...]
     currencies: tuple[CurrencyCoverage, ...]
     failures: tuple[Failure, ...]
+    imports: tuple[FailedImport, ...]
     stale_days: int = STALE_DAYS
     not_current_days: int = NOT_CURRENT_DAYS
 
@@ -85,6 +98,7 @@ class State:
     currencies: Iterable[CurrencyCoverage]
     backup: Backup | None
     failures: Sequence[AuditEntry]
+    imports: Sequence[ImportBatch]
     now: datetime
 
 
@@ -97,14 +111,17 @@ def dashboard(state: State) -> Dashboard:
         old_in_all=len(old),
         kinds=tuple(KindRow(label=KIND_LABELS[one.kind], counts=one) for one in state.kinds),
         currencies=tuple(state.currencies),
-        failures=tuple(
-            Failure(at=moment(one.at), act=REFUSED.get(one.act, one.act), who=one.actor, network=one.network) for one in state.failures
-        ),
+        failures=tuple(_failure(entry) for entry in state.failures),
+        imports=tuple(_failed_import(batch) for batch in state.imports),
     )
 
 
 def _failure(entry: AuditEntry) -> Failure:
     return Failure(at=moment(entry.at), act=REFUSED.get(entry.act, entry.act), who=entry.actor, network=entry.network)
+
+
+def _failed_import(batch: ImportBatch) -> FailedImport:
+    return FailedImport(id=batch.id, name=batch.file_name, at=moment(batch.created_at), actor=batch.actor, message=batch.message)
 
 
 def _prices(old: Sequence[AgedPrice], items: int) -> Tile:

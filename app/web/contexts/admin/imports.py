@@ -167,9 +167,7 @@ def imports_page(
     return ImportsPage(form=form_of(fields, values, complaint), rows=rows, sources=tuple(sources))
 
 
-def import_page(
-    batch: ImportBatch, shown: RowsShown, columns: Sequence[str] = (), error: str = "", *, may_roll_back: bool
-) -> ImportPage:
+def import_page(batch: ImportBatch, shown: RowsShown, columns: Sequence[str] = (), error: str = "", *, may_roll_back: bool) -> ImportPage:
     """One import as it stands."""
     counts, accepted = batch.counts, set(batch.accepted)
     undated = batch.state == "failed" and batch.message == UNDATED

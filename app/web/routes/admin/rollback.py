@@ -10,6 +10,7 @@ from app import clock
 from app.catalogue.difference import difference
 from app.catalogue.facts import Changes
 from app.catalogue.history import current_revision, items_at
+from app.catalogue.imports.reversed import follow_rollback, follow_undoing
 from app.catalogue.reversal import reversal_of
 from app.catalogue.rollback import changes_back_to, snapshot_after
 from app.consequences import consequences
@@ -47,7 +48,8 @@ def roll_back(request: Request, how: How, number: int, pairs: FormPairs, who: Co
 
     try:
         act = Act(name="rollback", subject=f"{how} revision {number}", kind="rollback", reason=reason_of(fields))
-        revision = record_act(site, who, act, changes)
+        follow = follow_rollback if how == "to" else follow_undoing
+        revision = record_act(site, who, act, changes, lambda session, made: follow(session, number, made))
     except InvalidInput as complaint:
         ctx = _preview(site, how, number, fields.get("reason", ""), complaint)
         return admin_page(request, "pages/admin/rollback.html", ctx, status=complaint.status)
