@@ -103,25 +103,30 @@ class Router(Module):
 
     def __call__(self, x: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         """Logits, weights and places of the chosen experts of each token [tokens, hidden]."""
-        logits = op.linear(op.cast(x, FP32), op.cast(self.weight, FP32))
+        logits = self.logits(x)
         scores = op.activation(logits, "sigmoid") if self.sigmoid else op.softmax(logits, dtype_fp32=True)
         weights, places = op.top_k(scores, self.chosen)
         return logits, op.scaled(weights), places
 
+    def logits(self, x: Tensor) -> Tensor:
+        """What is scored, [tokens, experts]."""
+        return op.linear(op.cast(x, FP32), op.cast(self.weight, FP32))
+
 
 class SparseFeedForward(Module):
-    """Routed experts and, beside them, experts that all tokens share."""
+    """Routed experts and, beside them, experts that all tokens share where there are some."""
 
     def __init__(self, spec: DecoderSpec, experts: ExpertsSpec, *, sigmoid: bool) -> None:
         self.gate = Router(spec.hidden, experts, sigmoid=sigmoid)
         self.experts = Experts(spec.hidden, experts, spec.activation)
-        self.shared_experts = GatedFeedForward(spec.hidden, experts.shared_width, spec.activation)
+        shared = experts.shared_width
+        self.shared_experts = GatedFeedForward(spec.hidden, shared, spec.activation) if shared else None
 
     def __call__(self, x: Tensor) -> Tensor:
         tokens = x.view(-1, x.shape[-1])
         _, weights, places = self.gate(tokens)
         out = self.experts(tokens, places, weights).view(*x.shape)
-        return op.add(out, self.shared_experts(x))
+        return op.add(out, self.shared_experts(x)) if self.shared_experts else out
 
 
 class Deepseek(MixtureDecoder):

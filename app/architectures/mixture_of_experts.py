@@ -113,7 +113,7 @@ class SparseFeedForward(Module):
     """Router, experts and, where the model has one, the expert that all tokens share."""
 
     def __init__(self, spec: DecoderSpec, experts: ExpertsSpec) -> None:
-        self.gate = Router(spec.hidden, experts)
+        self.gate: Callable[[Tensor], tuple[Tensor, Tensor, Tensor]] = Router(spec.hidden, experts)
         self.experts = Experts(spec.hidden, experts, spec.activation)
         shared = experts.shared_width
         self.shared_expert = GatedFeedForward(spec.hidden, shared, spec.activation) if shared else None

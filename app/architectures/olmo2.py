@@ -1,8 +1,12 @@
 """OLMo 2: norms after each part, and of whole queries and keys (modeling_olmo2.py, transformers 5.23)."""
 
+from collections.abc import Callable
+from dataclasses import replace
+
 from app.architectures.attention import Attended, Masks
 from app.architectures.cache import KvCache
-from app.architectures.decoder import Attention, AttentionPart, DecoderSpec, feed_forward_of, heads_of
+from app.architectures.decoder import Attention, AttentionPart, DecoderSpec, Layer, feed_forward_of, heads_of
+from app.architectures.mixture_of_experts import MixtureDecoder
 from app.architectures.network import Options
 from app.architectures.positions import Rotation, Turns
 from app.tape import operators as op
@@ -40,17 +44,34 @@ class NormedAttention(Attention):
         out, weights = self.attend(query, key, value, masks[self.window])
         return self.o_proj(out.flatten(2)), weights
 
-    @staticmethod
-    def _turned(x: Tensor, turn: Rotation) -> Tensor:
+    def _turned(self, x: Tensor, turn: Rotation) -> Tensor:
         return op.cast(op.rotary_embedding(x, *turn), x.dtype)
+
+
+class PartlyTurnedNormedAttention(NormedAttention):
+    """The same where only the first components of a head are turned; a copy joins them to the rest (MiniMax M2)."""
+
+    def __init__(self, spec: DecoderSpec, options: Options, layer: int) -> None:
+        super().__init__(spec, options, layer)
+        self.attend = replace(self.attend, heads_first=True)
+
+    def _turned(self, x: Tensor, turn: Rotation) -> Tensor:
+        return op.partial_rotary_embedding(x, *turn)
 
 
 class PostNormBlock(Module):
     """Attention, then feed-forward, each normed before its residual sum."""
 
-    def __init__(self, spec: DecoderSpec, options: Options, layer: int, attention: AttentionPart = NormedAttention) -> None:
+    def __init__(
+        self,
+        spec: DecoderSpec,
+        options: Options,
+        layer: int,
+        attention: AttentionPart = NormedAttention,
+        feed_forward: Callable[[DecoderSpec], Layer] = feed_forward_of,
+    ) -> None:
         self.self_attn = attention(spec, options, layer)
-        self.mlp = feed_forward_of(spec)
+        self.mlp = feed_forward(spec)
         self.post_attention_layernorm = spec.norm(spec.hidden)
         self.post_feedforward_layernorm = spec.norm(spec.hidden)
 
@@ -63,3 +84,11 @@ class PostNormBlock(Module):
         x = self.mlp(x)
         x = self.post_feedforward_layernorm(x)
         return op.add(residual, x)
+
+
+class PostNormMixture(MixtureDecoder):
+    """Such blocks with experts (FlexOlmo)."""
+
+    def block(self, spec: DecoderSpec, options: Options, layer: int) -> Module:
+        """One block with its experts."""
+        return PostNormBlock(spec, options, layer, self.attention, self.sparse_feed_forward)

@@ -43,15 +43,20 @@ TWO_ENCODERS = {
 }
 READERS = {"text_config": {**SHAPE, "head_dim": 64}, "vision_config": IMAGES}
 
+AFTER_DENSE = {
+    **EXPERTS, "n_routed_experts": 8, "n_shared_experts": 1, "num_shared_experts": 1, "first_k_dense_replace": 1, "sliding_window": 64,
+}  # fmt: skip
 DECODERS: dict[str, Config] = {
     **dict.fromkeys(("llama", "mistral", "qwen2", "qwen3", "gemma", "olmo2", "phi3", "smollm3", "stablelm", "phi", "gpt_neox"), SHAPE),
     **dict.fromkeys(
         (
+            "apertus",
             "arcee",
             "cohere",
             "granite",
             "helium",
             "hunyuan_v1_dense",
+            "internlm3",
             "ministral",
             "ministral3",
             "nemotron",
@@ -73,7 +78,10 @@ DECODERS: dict[str, Config] = {
     "bloom": {"vocab_size": 4096, "hidden_size": 256, "n_layer": 4, "n_head": 4},
     "mpt": {"vocab_size": 4096, "d_model": 256, "n_layers": 4, "n_heads": 4},
     "falcon": SHAPE,
-    **dict.fromkeys(("mixtral", "qwen3_moe", "olmoe", "phimoe"), EXPERTS),
+    **dict.fromkeys(("mixtral", "qwen3_moe", "olmoe", "phimoe", "flex_olmo", "minimax_m2"), EXPERTS),
+    **dict.fromkeys(("glm4_moe", "dots1", "exaone_moe", "hy_v3"), AFTER_DENSE),
+    "hunyuan_v1_moe": {**EXPERTS, "moe_topk": 2},
+    "ernie4_5_moe": {**EXPERTS, "moe_num_experts": 8, "moe_k": 2, "moe_layer_start_index": 1},
     "llama4_text": {**EXPERTS, "head_dim": 64, "attention_chunk_size": 64},
     "llama4": {
         "text_config": {**EXPERTS, "head_dim": 64},
@@ -85,6 +93,7 @@ DECODERS: dict[str, Config] = {
     "gemma3": {**READERS, "mm_tokens_per_image": 64},
     "deepseek_v2": LATENT,
     "deepseek_v3": LATENT,
+    "glm4_moe_lite": LATENT,
 }
 SELECTIVE = {**SHAPE, "intermediate_size": 512, "state_size": 16}
 DELTA = {
@@ -92,6 +101,7 @@ DELTA = {
     "linear_key_head_dim": 32, "linear_value_head_dim": 32,
 }  # fmt: skip
 MAMBA_HEADS = {**SHAPE, "mamba_n_heads": 8, "mamba_d_head": 64, "mamba_d_state": 32, "mamba_chunk_size": 32}
+CONVOLVING = ["conv", "conv", "full_attention", "conv"]
 RECURRENT: dict[str, Config] = {
     **dict.fromkeys(("mamba", "falcon_mamba"), SELECTIVE),
     "mamba2": {**SHAPE, "num_heads": 8, "head_dim": 64, "state_size": 32, "n_groups": 2, "chunk_size": 32},
@@ -108,6 +118,17 @@ RECURRENT: dict[str, Config] = {
         "chunk_size": 32,
         "head_dim": 64,
         "layers_block_type": ["mamba", "mlp", "attention", "mlp"],
+    },
+    "lfm2": {**SHAPE, "layer_types": CONVOLVING},
+    "lfm2_moe": {**EXPERTS, "layer_types": CONVOLVING},
+    "zamba2": {
+        **SHAPE,
+        "num_key_value_heads": 4,
+        "n_mamba_heads": 8,
+        "mamba_d_state": 32,
+        "chunk_size": 32,
+        "adapter_rank": 16,
+        "layers_block_type": ["mamba", "hybrid", "mamba", "hybrid"],
     },
     "granitemoehybrid": {**EXPERTS, **MAMBA_HEADS, "layer_types": ["mamba", "mamba", "attention", "mamba"]},
 }  # decoders that hold states beside or instead of keys and values

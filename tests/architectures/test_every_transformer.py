@@ -24,7 +24,14 @@ from tests.architectures.runs import (
 EVERY = pytest.mark.parametrize("kind", ALL)
 EVERY_DECODER = pytest.mark.parametrize("kind", DECODERS)
 DEPTHS = ("num_hidden_layers", "n_layer", "n_layers", "num_layers", "encoder_layers", "decoder_layers")
-SAME_READER = {"camembert": "roberta", "xlm-roberta": "roberta", "mt5": "t5", "ernie": "bert", "data2vec-text": "bert"}
+SAME_READER = {
+    "camembert": "roberta",
+    "xlm-roberta": "roberta",
+    "mt5": "t5",
+    "ernie": "bert",
+    "data2vec-text": "bert",
+    "kimi_k2": "deepseek_v3",
+}
 
 
 def test_every_model_type_that_is_read_is_tested_here() -> None:

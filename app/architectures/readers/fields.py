@@ -82,6 +82,16 @@ def fraction(config: Mapping[str, Any], name: str, default: float) -> float:
     return float(value)
 
 
+def positive(config: Mapping[str, Any], name: str, default: float) -> float:
+    """A number above 0, such as a factor of a size."""
+    value = config.get(name, default)
+    if value is None:
+        return default
+    if isinstance(value, bool) or not isinstance(value, (int, float)) or not 0 < value <= LARGEST_SIZE:
+        raise invalid_field(f"model.config.{name}", "must be a number above 0")
+    return float(value)
+
+
 def flag(config: Mapping[str, Any], name: str, default: bool) -> bool:
     """A true-or-false field."""
     value = config.get(name, default)

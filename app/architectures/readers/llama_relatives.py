@@ -5,6 +5,7 @@ from dataclasses import replace
 from functools import partial
 from typing import Any
 
+from app.architectures.apertus import ApertusFeedForward
 from app.architectures.decoder import Attention, Decoder, DecoderBlock, DecoderSpec, feed_forward_of
 from app.architectures.gemma import SandwichBlock
 from app.architectures.granite import GraniteMixture
@@ -199,3 +200,16 @@ def hunyuan_dense(config: Config, options: Options) -> Network:
 def ministral(config: Config, options: Options) -> Network:
     """MinistralConfig and Ministral3Config: Mistral whose layers slide as `layer_types` says."""
     return Decoder(llama_spec(config, windows=windows(config, all_layers(config))), options)
+
+
+def apertus(config: Config, options: Options) -> Network:
+    """ApertusConfig: a norm of each query and key head, a plain feed-forward part with xIELU."""
+    spec = llama_spec({**config, "hidden_act": None}, head_norms=True)
+    return Decoder(spec, options, partial(DecoderBlock, feed_forward=ApertusFeedForward))
+
+
+def internlm3(config: Config, options: Options) -> Network:
+    """InternLM3Config: one flag for the biases of queries, keys and values, another for all others."""
+    bias = flag(config, "bias", False)
+    spec = llama_spec(config, qkv_bias=flag(config, "qkv_bias", False), output_bias=bias, feed_forward_bias=bias)
+    return Decoder(spec, options)

@@ -9,7 +9,7 @@ from app.architectures.gpt_oss import GptOss
 from app.architectures.llama4 import Llama4, PositionsSpec
 from app.architectures.mixture_of_experts import ExpertsSpec, MixtureDecoder
 from app.architectures.network import Network, Options
-from app.architectures.olmo2 import FloatNorm, NormedAttention
+from app.architectures.olmo2 import FloatNorm, NormedAttention, PostNormMixture
 from app.architectures.readers.fields import flag, integer, items, layers, optional_count
 from app.architectures.readers.llama import all_layers, llama_spec, qwen_windows, windows
 from app.tape.modules import LayerNorm
@@ -77,6 +77,14 @@ def olmoe(config: Config, options: Options) -> Network:
     return MixtureDecoder(spec, experts, options, NormedAttention)
 
 
+def flex_olmo(config: Config, options: Options) -> Network:
+    """FlexOlmoConfig: as OLMoE, with norms after each part."""
+    count = integer(config, "num_experts", default=7)
+    spec = llama_spec(config, norm=FloatNorm)
+    experts = ExpertsSpec(experts=count, chosen=chosen_experts(config, count, 5), width=spec.feed_forward, sparse=(True,) * spec.layers)
+    return PostNormMixture(spec, experts, options, NormedAttention)
+
+
 DEEPSEEK_DEFAULTS: dict[str, Any] = {
     "n_shared_experts": 1, "n_routed_experts": 256, "kv_lora_rank": 512, "qk_rope_head_dim": 64, "v_head_dim": 128,
     "qk_nope_head_dim": 128, "num_experts_per_tok": 8, "first_k_dense_replace": 3, "moe_intermediate_size": 2048,
@@ -90,6 +98,17 @@ DEEPSEEK_V2_DEFAULTS: dict[str, Any] = {
 def deepseek_v3(config: Config, options: Options) -> Network:
     """DeepseekV3Config; the layers for predicting further tokens are not part of the network."""
     return _deepseek({**DEEPSEEK_DEFAULTS, **config}, options, complex_rotation=False)
+
+
+def glm4_moe_lite(config: Config, options: Options) -> Network:
+    """Glm4MoeLiteConfig: as DeepSeek V3; all layers but the first have experts."""
+    kinds = items(config, "mlp_layer_types")
+    dense = sum(kind == "dense" for kind in kinds) if kinds else 1
+    given = {
+        "q_lora_rank": 768, "qk_nope_head_dim": 192, "v_head_dim": 256, "n_routed_experts": 64, "num_experts_per_tok": 4,
+        "moe_intermediate_size": 1536, **config, "first_k_dense_replace": dense,
+    }  # fmt: skip
+    return deepseek_v3(given, options)
 
 
 def deepseek_v2(config: Config, options: Options) -> Network:

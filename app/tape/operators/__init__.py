@@ -14,6 +14,7 @@ from app.tape.operators.convolution import Sizes, Window, convolution, transpose
 from app.tape.operators.elementwise import (
     activation,
     add,
+    choose,
     clamp,
     concatenate,
     contiguous,
@@ -63,8 +64,8 @@ from app.tape.operators.views import assembled, copied, expand, gather, part, re
 
 __all__ = [
     "CELLS", "Cell", "CellWeights", "EagerStyle", "Sizes", "Window", "activation", "activation_", "adaptive_average_pool", "add", "add_",
-    "assembled", "attended_values", "attention_products", "attention_scores", "average_pool", "batch_norm", "binary_cross_entropy",
-    "cast", "clamp", "complex_rotary_embedding", "concatenate", "contiguous", "convolution", "copied", "cross_entropy", "ctc_loss",
+    "assembled", "attended_values", "attention_products", "attention_scores", "average_pool", "batch_norm", "binary_cross_entropy", "cast",
+    "choose", "clamp", "complex_rotary_embedding", "concatenate", "contiguous", "convolution", "copied", "cross_entropy", "ctc_loss",
     "cumulative_sum", "delta_rule", "dropout", "eager_attention", "embedding", "expand", "fused_linear_cross_entropy", "gather",
     "gelu_new", "global_average_pool", "global_response_norm", "group_norm", "grouped_linear", "halves_rotary_embedding",
     "interleaved_rotary_embedding", "layer_norm", "less_row_maximum", "linear", "linear_4bit", "lower", "matmul", "max_pool", "mean",

@@ -128,6 +128,14 @@ def where(condition: Tensor, x: Tensor) -> Tensor:
     return attach(out, [x], [condition], lambda gradient: (tape.elementwise_like(meta, gradient),))
 
 
+def choose(condition: Tensor, x: Tensor, y: Tensor) -> Tensor:
+    """x where the condition holds, y elsewhere: keeps the condition; each gradient has zeros where the other was chosen."""
+    tape, metas = x.tape, (x.meta, y.meta)
+    out = tape.elementwise(x.shape, wider(x.dtype, y.dtype), condition, x, y)
+    elementwise_work(tape, *metas, out)
+    return attach(out, [x, y], [condition], lambda gradient: [tape.elementwise_like(meta, gradient) for meta in metas])
+
+
 def relu_(x: Tensor) -> Tensor:
     """In-place ReLU: the result takes the place of its input and is kept for backward."""
     tape, meta = x.tape, x.meta
