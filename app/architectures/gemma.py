@@ -1,4 +1,4 @@
-"""Gemma 1, 2 and 3: norms computed and scaled in fp32, scaled embeddings, from Gemma 2 on a norm on both sides of each part.
+"""Gemma 1 to 4: norms computed and scaled in fp32, scaled embeddings, from Gemma 2 on a norm on both sides of each part.
 
 Source: modeling_gemma.py, modeling_gemma2.py, modeling_gemma3.py (transformers 5.23).
 """
@@ -23,7 +23,17 @@ class GemmaNorm(Module):
         self.weight = Parameter(size)
 
     def __call__(self, x: Tensor) -> Tensor:
-        return op.rms_norm_in_fp32(x, op.shifted(op.cast(self.weight, FP32)))
+        return op.stepwise_rms_norm_in_fp32(x, op.shifted(op.cast(self.weight, FP32)))
+
+
+class UnshiftedNorm(Module):
+    """The same times the weight alone (Gemma 3n, Gemma 4)."""
+
+    def __init__(self, size: int) -> None:
+        self.weight = Parameter(size)
+
+    def __call__(self, x: Tensor) -> Tensor:
+        return op.stepwise_rms_norm_in_fp32(x, op.cast(self.weight, FP32))
 
 
 class SandwichBlock(Module):

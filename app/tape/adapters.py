@@ -129,7 +129,7 @@ def add_adapters(
         adapted = kind(layer, inputs, outputs, rank=rank, dropout=dropout, dtype=dtype)
         for parameter in adapted.parameters():
             parameter.times = layer.weight.times
-        setattr(holder, name, adapted)
+        _replace(holder, name, adapted)
     return len(found)
 
 
@@ -137,7 +137,7 @@ def quantize_linears(network: Module, compute: DType = BF16, rest: DType | None 
     """Packs every linear layer but the heads into NF4; the other weights go to `rest` (peft casts them to fp32), or stay as they are."""
     for (holder, _), name, layer in _linears(network):
         if name not in HEADS and isinstance(layer, Linear):
-            setattr(holder, name, Linear4bit(layer, compute))
+            _replace(holder, name, Linear4bit(layer, compute))
     packed_weights = {id(m.weight) for _, m in network.named_modules() if isinstance(m, Linear4bit)}
     for parameter in network.parameters():
         if id(parameter) not in packed_weights:
@@ -145,13 +145,24 @@ def quantize_linears(network: Module, compute: DType = BF16, rest: DType | None 
 
 
 def _linears(network: Module) -> list[tuple[tuple[Module, str], str, Linear | Linear4bit]]:
-    """Every linear layer, packed or not, with the module that holds it, that module's dotted name, and its own name."""
+    """Every linear layer, packed or not, with the module that holds it, that module's dotted name, and its own name; in a list it is
+    named by the list and its place there."""
     found = []
     for path, module in network.named_modules():
-        for name, value in vars(module).items():
-            if isinstance(value, (Linear, Linear4bit)):
-                found.append(((module, path), name, value))
+        parts = ((name, value) for name, value in vars(module).items() if isinstance(value, (Module, list)))
+        for name, value in parts:
+            layers = [(f"{name}.{i}", part) for i, part in enumerate(value)] if isinstance(value, list) else [(name, value)]
+            found += [((module, path), own, layer) for own, layer in layers if isinstance(layer, (Linear, Linear4bit))]
     return found
+
+
+def _replace(holder: Module, name: str, layer: Module) -> None:
+    """Puts a layer in the place of another, also of one in a list."""
+    own, _, place = name.partition(".")
+    if place:
+        getattr(holder, own)[int(place)] = layer
+    else:
+        setattr(holder, own, layer)
 
 
 def _is_target(name: str, path: str, targets: str | Collection[str]) -> bool:

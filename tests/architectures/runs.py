@@ -46,6 +46,11 @@ READERS = {"text_config": {**SHAPE, "head_dim": 64}, "vision_config": IMAGES}
 AFTER_DENSE = {
     **EXPERTS, "n_routed_experts": 8, "n_shared_experts": 1, "num_shared_experts": 1, "first_k_dense_replace": 1, "sliding_window": 64,
 }  # fmt: skip
+LAYERED = {
+    **SHAPE, "head_dim": 64, "sliding_window": 64, "vocab_size_per_layer_input": 4096, "hidden_size_per_layer_input": 32,
+    "layer_types": ["sliding_attention", "full_attention", "sliding_attention", "full_attention"], "num_kv_shared_layers": 0,
+    "activation_sparsity_pattern": 0.0,
+}  # fmt: skip
 DECODERS: dict[str, Config] = {
     **dict.fromkeys(("llama", "mistral", "qwen2", "qwen3", "gemma", "olmo2", "phi3", "smollm3", "stablelm", "phi", "gpt_neox"), SHAPE),
     **dict.fromkeys(
@@ -71,6 +76,10 @@ DECODERS: dict[str, Config] = {
     **dict.fromkeys(("granitemoe", "granitemoeshared"), EXPERTS),
     "gemma2": {**SHAPE, "head_dim": 64, "sliding_window": 64},
     "gemma3_text": {**SHAPE, "num_hidden_layers": 6, "head_dim": 64, "sliding_window": 64},
+    "gemma4_text": {**LAYERED, "global_head_dim": 128},
+    "gemma3n_text": {**LAYERED, "laurel_rank": 16},
+    "gemma4": {"text_config": {**LAYERED, "global_head_dim": 128}},
+    "gemma3n": {"text_config": {**LAYERED, "laurel_rank": 16}},
     "gpt2": GPT,
     "gptj": {**GPT, "rotary_dim": 32},
     "gpt_neo": {**SHAPE, "num_layers": 4, "num_heads": 4, "attention_types": [[["global", "local"], 2]], "window_size": 64},

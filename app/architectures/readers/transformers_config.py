@@ -8,6 +8,7 @@ from app.architectures.network import Network, Options
 from app.architectures.readers import (
     encoder_decoders,
     encoders,
+    gemma_layers,
     gpt,
     image_encoders,
     llama,
@@ -64,6 +65,10 @@ PROGRAMS: dict[str, Builder] = {
     "gemma2": llama.gemma2,
     "gemma3": vision_language.gemma3,
     "gemma3_text": llama.gemma3,
+    "gemma3n": gemma_layers.text_part(gemma_layers.gemma3n),
+    "gemma3n_text": gemma_layers.gemma3n,
+    "gemma4": gemma_layers.text_part(gemma_layers.gemma4),
+    "gemma4_text": gemma_layers.gemma4,
     "glm": llama_relatives.glm,
     "glm4": llama_relatives.glm4,
     "glm4_moe": scored_mixtures.glm4_moe,

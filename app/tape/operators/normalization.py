@@ -71,11 +71,20 @@ def root_mean_square_unit(x: Tensor) -> Tensor:
 
 
 def rms_norm_in_fp32(x: Tensor, weight: Tensor) -> Tensor:
-    """RMS norm in fp32 to the end, cast back after the product with the weight (Gemma, OLMo 2, gpt-oss)."""
+    """RMS norm in fp32 to the end, cast back after the product with the weight (OLMo 2, gpt-oss)."""
     dtype = x.dtype
     x = cast(x.reduced(), FP32)
     x = multiply(x, _reciprocal_root_mean_square(x))
     return cast(multiply(x, weight), dtype)
+
+
+def stepwise_rms_norm_in_fp32(x: Tensor, weight: Tensor) -> Tensor:
+    """The same, where nothing holds the unit while the product is cast (Gemma)."""
+    dtype = x.dtype
+    x = cast(x.reduced(), FP32)
+    x = multiply(x, _reciprocal_root_mean_square(x))
+    x = multiply(x, weight)
+    return cast(x, dtype)
 
 
 def native_rms_norm(x: Tensor, weight: Tensor) -> Tensor:
@@ -123,3 +132,18 @@ def softmax(x: Tensor, dtype_fp32: bool = False) -> Tensor:
     elementwise_work(tape, meta, out)
     saved = [x if "softmax" in tape.execution.kept else out]
     return attach(out, [x], saved, lambda gradient: (tape.elementwise_like(meta, gradient.reduced()),))
+
+
+def deviation(x: Tensor) -> Tensor:
+    """Standard deviation of each row, [..., 1]: keeps its input and its result; backward works in two further tensors."""
+    tape, meta = x.tape, x.meta
+    out = tape.empty((*x.shape[:-1], 1), x.dtype)
+    elementwise_work(tape, meta, out)
+
+    def backward(gradient: Tensor) -> Gradients:
+        centred = tape.elementwise_like(meta, gradient)
+        result = tape.elementwise_like(meta, centred)
+        del centred
+        return (result,)
+
+    return attach(out, [x], [x, out], backward)
