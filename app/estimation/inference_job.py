@@ -102,7 +102,7 @@ class InferenceJob(NetworkJob[InferenceWorkload]):
     def _refusal(self, gpu: Gpu) -> Unplaceable | None:
         return inference_unsupported(self.workload, gpu)
 
-    def _strategies(self, gpu: Gpu, quantity: int) -> Iterator[Sharding]:  # noqa: ARG002 - the runtime decides, whatever the card
+    def _ways(self, quantity: int, *, linked: bool) -> Iterator[Sharding]:  # noqa: ARG002 - the runtime decides, whatever the card
         runtime, heads = self.prepared.runtime, self.prepared.network.widths()[2]
         return inference_strategies(self.workload.parallelism, quantity, runtime.splits_by, heads)
 

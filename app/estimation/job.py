@@ -1,7 +1,7 @@
 """What every prepared job offers: an estimate, disks, and placements. It satisfies app.placement.Demand."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from typing import NamedTuple
 
 from app.estimation.estimate import Estimate, GpuMemory
@@ -63,11 +63,25 @@ class Needs:
             self._known[key] = Need(memory.required_bytes, memory.interval.high_bytes)
         return self._known[key]
 
-    def first_fitting(self, strategies: Iterable[Sharding], gpu: Gpu) -> Sharding | None:
-        """The first strategy that fits the card; else the one that needs least, so that the shortfall can be told; None without any."""
-        tried: list[Sharding] = []
-        for spread in strategies:
-            if self.of(spread, gpu).required <= gpu.visible_bytes:
+
+class Strategies:
+    """Ways to spread a job over so many cards of one architecture, the first to be tried first. Those that no card made it necessary to
+    look at are not worked out."""
+
+    def __init__(self, needed: Iterable[tuple[Sharding, Need]]) -> None:
+        self._further = iter(needed)
+        self._known: list[tuple[Sharding, Need]] = []
+
+    def first_fitting(self, room: int) -> Sharding | None:
+        """The first that fits cards with this much memory; else the one that needs least, so that the shortfall can be told; None
+        without any."""
+        for spread, need in self._all():
+            if need.required <= room:
                 return spread
-            tried.append(spread)
-        return min(tried, key=lambda spread: self.of(spread, gpu).required, default=None)
+        return min(self._known, key=lambda row: row[1].required)[0] if self._known else None
+
+    def _all(self) -> Iterator[tuple[Sharding, Need]]:
+        yield from self._known
+        for row in self._further:
+            self._known.append(row)
+            yield row

@@ -1,12 +1,12 @@
 """A job of a neural network, trained or run: on the processor alone, or on GPUs by the first way of spreading it that fits."""
 
 from abc import abstractmethod
-from collections.abc import Iterable
+from collections.abc import Hashable, Iterable
 from functools import cached_property
 from typing import Generic, TypeVar
 
 from app.estimation.estimate import HostMemory
-from app.estimation.job import Job, Needs
+from app.estimation.job import Job, Needs, Strategies
 from app.estimation.training import requested_sharding
 from app.hardware import Gpu
 from app.placement import Placement, Sharding, Speed, Unplaceable
@@ -42,8 +42,8 @@ class NetworkJob(Job, Generic[W]):
         """Why its software does not run on this GPU, None where it does."""
 
     @abstractmethod
-    def _strategies(self, gpu: Gpu, quantity: int) -> Iterable[Sharding]:
-        """Ways of using this many of this GPU, the fastest first."""
+    def _ways(self, quantity: int, *, linked: bool) -> Iterable[Sharding]:
+        """Ways of using this many GPUs, the fastest first. `linked`: whether the cards have a link of their own."""
 
     @abstractmethod
     def _placement(self, gpu: Gpu, spread: Sharding) -> Placement:
@@ -58,15 +58,27 @@ class NetworkJob(Job, Generic[W]):
         refusal = self._refusal(gpu)
         if refusal:
             return refusal
-        spread = self._needs.first_fitting(self._strategies(gpu, quantity), gpu)
+        spread = self._first_fitting(gpu, quantity)
         if spread is None:
             return Unplaceable(reason=f"neither the request nor its software spreads the job over {quantity} GPUs", code="gpu_count")
         return self._placement(gpu, spread)
 
     def gpu_bytes(self, gpu: Gpu, quantity: int) -> int | None:
         """What each of these GPUs must have, without all else that a placement tells; None where the job does not run there."""
-        spread = None if self._refusal(gpu) else self._needs.first_fitting(self._strategies(gpu, quantity), gpu)
+        spread = None if self._refusal(gpu) else self._first_fitting(gpu, quantity)
         return self._needs.of(spread, gpu).required if spread else None
+
+    @cached_property
+    def _strategies(self) -> dict[Hashable, Strategies]:
+        return {}
+
+    def _first_fitting(self, gpu: Gpu, quantity: int) -> Sharding | None:
+        linked = gpu.link_gb_s > 0
+        key = (quantity, gpu.vendor, gpu.architecture, linked)
+        if key not in self._strategies:
+            ways = self._ways(quantity, linked=linked)
+            self._strategies[key] = Strategies((spread, self._needs.of(spread, gpu)) for spread in ways)
+        return self._strategies[key].first_fitting(gpu.visible_bytes)
 
     def _on_processor(self) -> Placement:
         host = self.host_memory(Sharding()).required_bytes

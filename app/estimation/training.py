@@ -80,6 +80,7 @@ class TracedTraining:
         self._refused: set[Layout] = set()
         self._peaks: dict[Sharding, Peak] = {}
         self._terms: dict[Sharding, tuple[Term, ...]] = {}
+        self._reserved: dict[Sharding, Term] = {}
 
     @property
     def trace(self) -> Trace:
@@ -181,7 +182,7 @@ class TracedTraining:
         """The ledger of the fullest GPU."""
         peak, terms = self.peak(spread), self._terms_at_peak(spread)
         allocated = sum(term.bytes for term in terms)
-        extra = _overheads(self, peak, spread, gpu)
+        extra = self._overheads(peak, spread, gpu)
         return GpuMemory(
             peak_allocated_bytes=allocated,
             ledger=Ledger((*terms, *extra)),
@@ -197,6 +198,24 @@ class TracedTraining:
             buffers = (_buffer_term(buffer, spread) for buffer in peak.buffers)
             self._terms[spread] = (*terms_of(peak.moment, peak.shares, self._notes), *buffers, *([blocks] if blocks else []))
         return self._terms[spread]
+
+    def _overheads(self, peak: Peak, spread: Sharding, gpu: Gpu | None) -> list[Term]:
+        convolving = peak.moment.bytes_of(Category.ACTIVATIONS) if self.network.family in CONVOLVING_FAMILIES else 0
+        communicators = overheads.communicator_term(spread.gpus, spread.communicators)
+        return [
+            self._reservation(peak, spread),
+            overheads.workspace_term(gpu, convolving),
+            *([communicators] if communicators else []),
+            overheads.context_term(gpu),
+        ]
+
+    def _reservation(self, peak: Peak, spread: Sharding) -> Term:
+        """What the allocator keeps, the same on every kind of GPU."""
+        if spread not in self._reserved:
+            split = self.workload.framework == "pytorch"  # only its allocator cuts freed blocks up
+            logits = self.step(spread).trace.most_of(Category.LOGITS) if split else 0
+            self._reserved[spread] = overheads.reservation_term(peak.allocated_bytes, peak.shares[Category.OPTIMIZER_STATES], logits)
+        return self._reserved[spread]
 
     def _residual_of(self, spread: Sharding) -> Residual:
         alone = not spread.zero_stage and spread.tensor == spread.pipeline == spread.context == spread.expert == 1
@@ -281,17 +300,6 @@ def _traced_precision(workload: TrainingWorkload) -> str:
     return f"amp_{workload.precision}" if casts_up and workload.precision in ("bf16", "fp16") else workload.precision
 
 
-def _overheads(job: TracedTraining, peak: Peak, spread: Sharding, gpu: Gpu | None) -> list[Term]:
-    convolving = peak.moment.bytes_of(Category.ACTIVATIONS) if job.network.family in CONVOLVING_FAMILIES else 0
-    split = job.workload.framework == "pytorch"  # only its allocator cuts freed blocks up
-    logits = job.step(spread).trace.most_of(Category.LOGITS) if split else 0
-    communicators = overheads.communicator_term(spread.gpus, spread.communicators)
-    return [
-        overheads.reservation_term(peak.allocated_bytes, peak.shares[Category.OPTIMIZER_STATES], logits),
-        overheads.workspace_term(gpu, convolving),
-        *([communicators] if communicators else []),
-        overheads.context_term(gpu),
-    ]
 
 
 def _buffer_term(buffer: sharding.Buffer, spread: Sharding) -> Term:

@@ -34,7 +34,7 @@ class TrainingJob(NetworkJob[TrainingWorkload]):
         self.traced = TracedTraining(workload)
         self._needs = Needs(self.traced.gpu_memory)
         self._host: dict[Sharding, int] = {}
-        self._times: dict[Gpu, CardTimes] = {}
+        self._times: dict[str, CardTimes] = {}
 
     @cached_property
     def estimate(self) -> Estimate:
@@ -113,9 +113,9 @@ class TrainingJob(NetworkJob[TrainingWorkload]):
     def _refusal(self, gpu: Gpu) -> Unplaceable | None:
         return training_unsupported(self.workload, gpu)
 
-    def _strategies(self, gpu: Gpu, quantity: int) -> Iterator[Sharding]:
+    def _ways(self, quantity: int, *, linked: bool) -> Iterator[Sharding]:
         """Layers are divided only over cards with a link of their own: the exchange within every layer is too slow for PCIe."""
-        return training_strategies(self.workload, quantity, lambda spread: gpu.link_gb_s > 0 and self.traced.can_run(spread))
+        return training_strategies(self.workload, quantity, lambda spread: linked and self.traced.can_run(spread))
 
     def _placement(self, gpu: Gpu, spread: Sharding) -> Placement:
         need = self._needs.of(spread, gpu)
@@ -163,9 +163,9 @@ class TrainingJob(NetworkJob[TrainingWorkload]):
         return training_speed(self._pass, gpu, spread, self._times_on(gpu))
 
     def _times_on(self, gpu: Gpu) -> CardTimes:
-        if gpu not in self._times:
-            self._times[gpu] = times_on(self._pass, gpu)
-        return self._times[gpu]
+        if gpu.id not in self._times:
+            self._times[gpu.id] = times_on(self._pass, gpu)
+        return self._times[gpu.id]
 
     @cached_property
     def _pass(self) -> TrainingPass:
