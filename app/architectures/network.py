@@ -1,7 +1,7 @@
 """What every network offers: a loss for training and a forward pass for running, both over given input sizes."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import ClassVar
 
@@ -50,6 +50,15 @@ class Network(Module, ABC):
     vocabulary: int | None = None
     assumed: str | None = None  # said of how it is run or trained
     taken_for: str | None = None  # said where the network is only the nearest one known
+    _listed: Mapping[str, Parameter] | None = None
+
+    def finish(self) -> None:
+        """Nothing of the network is exchanged from now on: its weights are listed once, for all who ask."""
+        self._listed = dict(super().named_parameters())
+
+    def named_parameters(self) -> Iterator[tuple[str, Parameter]]:
+        """All weights, each once even where two modules share it."""
+        return iter(self._listed.items()) if self._listed is not None else super().named_parameters()
 
     def parameter_count(self) -> int:
         """Parameters of all blocks; buffers are not counted."""

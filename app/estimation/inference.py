@@ -49,6 +49,8 @@ class PreparedInference:
         self.runtime = RUNTIMES[workload.runtime]
         self.prepared: PreparedNetwork = alike.prepared if alike else prepare_network(workload, self._options)
         self.network = self.prepared.network
+        if alike is None:
+            self.network.finish()
         self.language: LanguageModel | None = alike.language if alike else _generator(self.network)
         if workload.cpu_offload in PARTS and not isinstance(self.network, Pipeline):
             raise invalid_field("cpu_offload", "only whole diffusion pipelines are offloaded part by part; choose none, auto or gpu_layers")

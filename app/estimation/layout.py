@@ -182,6 +182,7 @@ def traced_step(network: Network, workload: TrainingWorkload, inputs: Inputs, ru
         inputs = context_parallel.share_of_sequence(network, workload, inputs, layout.context)
     if layout.masters:
         run = replace(run, precision=run.precision.removeprefix("amp_"))
+    network.finish()
     trace = trace_training(network, lambda tape: network.loss(tape, inputs), run, network.vocabulary)
     in_flight = min(layout.pipeline, workload.gradient_accumulation_steps)
     return TracedStep(network, inputs, trace, layout, run, in_flight)

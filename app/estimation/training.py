@@ -300,8 +300,6 @@ def _traced_precision(workload: TrainingWorkload) -> str:
     return f"amp_{workload.precision}" if casts_up and workload.precision in ("bf16", "fp16") else workload.precision
 
 
-
-
 def _buffer_term(buffer: sharding.Buffer, spread: Sharding) -> Term:
     return Term(
         key=buffer.key, label=buffer.label, bytes=buffer.bytes, formula=f"{buffer.how} = {format_binary(buffer.bytes)}",

@@ -164,11 +164,16 @@ class Recorder:
             self.latest = None
 
     def moments(self) -> list[Moment]:
-        """Every local maximum of live memory, replayed with each segment standing for all its repetitions.
+        """Every local maximum of live memory."""
+        return self.replayed()[0]
+
+    def replayed(self) -> tuple[list[Moment], tuple[int, ...]]:
+        """Every local maximum of live memory, replayed with each segment standing for all its repetitions; and what is alive at the end.
 
         Inside a segment memory moves by the same amount in every repetition, so the first and the last one bound all others.
         """
-        return _Replay(self).run()
+        replay = _Replay(self)
+        return replay.run(), tuple(replay.live)
 
 
 class _Replay:

@@ -1,8 +1,10 @@
 """One step of a network on the tape: a training step, or a forward pass without gradients. Its result answers every placement."""
 
+from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
+from operator import add
 
 from app.tape import optimizers
 from app.tape.autograd import backward
@@ -122,16 +124,27 @@ class TrainingRun:
         return self.execution.updates_at_once and not self.accumulating and not self.clipping
 
 
+@dataclass(frozen=True, slots=True)
+class Passes:
+    """The forward and the backward pass of a step, without what its optimizer keeps and allocates. `end`: what is alive after them, by
+    category. Steps that differ only in their optimizer share them."""
+
+    moments: tuple[Moment, ...]
+    end: tuple[int, ...]
+    work: Mapping[WorkKey, Work]
+
+
 def trace_training(network: Module, loss: Callable[[Tape], Tensor], run: TrainingRun, vocabulary: int | None = None) -> Trace:
     """Traces one training step in its steady state: optimizer states exist, gradients are set to None after each step."""
-    rule, precision = optimizers.RULES[run.optimizer], PRECISIONS[run.precision]
+    return with_optimizer(trace_passes(network, loss, run, vocabulary), network, run)
+
+
+def trace_passes(network: Module, loss: Callable[[Tape], Tensor], run: TrainingRun, vocabulary: int | None = None) -> Passes:
+    """Traces the forward and the backward pass."""
+    precision = PRECISIONS[run.precision]
     tape = Tape(autocast=precision.autocast, training=True, vocabulary=vocabulary, execution=run.execution)
     tape.updating = run.updating
     parameters = load(network, tape, precision.weights)
-    if not rule.paged:
-        tape.record.allocated(optimizers.total_state_bytes(parameters, rule), Category.OPTIMIZER_STATES)
-    if run.averaging:
-        tape.record.allocated(optimizers.total_average_bytes(parameters), Category.AVERAGED_WEIGHTS)
     if run.accumulating:
         _keep_gradients(parameters, tape)
     tape.record.enter(Phase.FORWARD)
@@ -141,10 +154,27 @@ def trace_training(network: Module, loss: Callable[[Tape], Tensor], run: Trainin
     backward(result)
     del result
     tape.record.end_segment()
-    tape.record.enter(Phase.OPTIMIZER)
-    tape.record.allocated(_step_temporaries(parameters, rule, run), Category.OPTIMIZER_TEMPORARIES)
-    _charge_step(tape, parameters, rule)
-    return _finish(tape, parameters)
+    moments, end = tape.record.replayed()
+    for parameter in parameters:
+        parameter.grad = None
+    return Passes(tuple(moments), end, dict(tape.record.work))
+
+
+def with_optimizer(passes: Passes, network: Module, run: TrainingRun) -> Trace:
+    """The whole step: the passes with the states that lie beside them all along, and the optimizer's own step.
+
+    `network` holds its weights in the types of the passes.
+    """
+    rule, parameters = optimizers.RULES[run.optimizer], list(network.parameters())
+    kept = [0] * len(Category)
+    kept[Category.OPTIMIZER_STATES] = 0 if rule.paged else optimizers.total_state_bytes(parameters, rule)
+    kept[Category.AVERAGED_WEIGHTS] = optimizers.total_average_bytes(parameters) if run.averaging else 0
+    moments = [Moment(moment.phase, tuple(map(add, moment.bytes_by_category, kept))) for moment in passes.moments]
+    temporaries = _step_temporaries(parameters, rule, run)
+    if temporaries:
+        kept[Category.OPTIMIZER_TEMPORARIES] = temporaries
+        moments.append(Moment(Phase.OPTIMIZER, tuple(map(add, passes.end, kept))))
+    return _counted(moments, {**passes.work, **_work_of_step(parameters, rule)}, parameters)
 
 
 def _step_temporaries(parameters: list[Parameter], rule: optimizers.Rule, run: TrainingRun) -> int:
@@ -161,9 +191,9 @@ def trace_forward(network: Module, forward: Callable[[Tape], object], weights: D
     parameters = load(network, tape, weights)
     tape.record.enter(Phase.FORWARD)
     result = forward(tape)
-    trace = _finish(tape, parameters)
+    moments = tape.record.moments()
     del result
-    return trace
+    return _counted(moments, dict(tape.record.work), parameters)
 
 
 def load(network: Module, tape: Tape, dtype: DType) -> list[Parameter]:
@@ -184,19 +214,19 @@ def _keep_gradients(parameters: Iterable[Parameter], tape: Tape) -> None:
         parameter.grad = Tensor(tape, parameter.shape, parameter.dtype, None)
 
 
-def _charge_step(tape: Tape, parameters: Iterable[Parameter], rule: optimizers.Rule) -> None:
+def _work_of_step(parameters: Iterable[Parameter], rule: optimizers.Rule) -> dict[WorkKey, Work]:
     """Reads gradient, weight and states, writes weight and states; about ten operations an element."""
+    work: dict[WorkKey, Work] = defaultdict(Work)
     for parameter in parameters:
         if parameter.requires_grad:
-            moved = parameter.bytes * 3 + 2 * optimizers.state_bytes(parameter, rule)
-            tape.record.charge("optimizer", parameter.dtype, 10 * parameter.size * parameter.times, moved * parameter.times)
+            of_type = work[WorkKey(Phase.OPTIMIZER, "optimizer", parameter.dtype)]
+            of_type.calls += 1
+            of_type.flops += 10 * parameter.size * parameter.times
+            of_type.bytes_moved += (parameter.bytes * 3 + 2 * optimizers.state_bytes(parameter, rule)) * parameter.times
+    return dict(work)
 
 
-def _finish(tape: Tape, parameters: list[Parameter]) -> Trace:
-    moments = tape.record.moments()
-    work = dict(tape.record.work)
-    for parameter in parameters:
-        parameter.grad = None
+def _counted(moments: Iterable[Moment], work: Mapping[WorkKey, Work], parameters: Iterable[Parameter]) -> Trace:
     weights = [p for p in parameters if not p.buffer]
     return Trace(
         moments=tuple(moments),
