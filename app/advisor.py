@@ -16,7 +16,7 @@ from app.estimation.estimate import Estimate, Storage
 from app.estimation.job import Job
 from app.estimation.service import prepare
 from app.hardware import Catalogue, Gpu, Part
-from app.joint_jobs import joint_demand
+from app.joint_jobs import joint_demand, joint_needs
 from app.money import ExchangeRates, Money
 from app.notes import notes_for
 from app.placement import Finding, Placement, Unplaceable
@@ -27,7 +27,7 @@ from app.recommendation.machine import Machine
 from app.recommendation.recommend import recommend
 from app.recommendation.storage import read_bytes_s
 from app.recommendation.why_not import why_not
-from app.workloads import AdviceRequest, InferenceWorkload, JointRequest, Workload, is_joint, parse_joint_request, parse_request
+from app.workloads import AdviceRequest, InferenceWorkload, JointRequest, Workload, parse_any_request
 from app.workloads.limits import Limits
 
 Estimator = Callable[[Workload], Job]
@@ -136,9 +136,10 @@ def advise(request: AdviceRequest, catalogue: Catalogue, *, today: date, estimat
 
 def advise_document(document: object, catalogue: Catalogue, *, today: date) -> dict[str, Any]:
     """The advice for a decoded request document, of one job or of several, as JSON. Raises InvalidInput naming every wrong field."""
-    if is_joint(document):
-        return advise_together(parse_joint_request(document), catalogue, today=today)
-    return advise(parse_request(document), catalogue, today=today).to_json()
+    request = parse_any_request(document)
+    if isinstance(request, JointRequest):
+        return advise_together(request, catalogue, today=today)
+    return advise(request, catalogue, today=today).to_json()
 
 
 def first_view(request: AdviceRequest, catalogue: Catalogue, *, today: date, estimator: Estimator = prepare) -> FirstView:
@@ -161,10 +162,7 @@ def advise_together(request: JointRequest, catalogue: Catalogue, *, today: date,
 
     Raises InvalidInput naming the field of the workload or of the limits that is wrong.
     """
-    jobs = [
-        _prepared(AdviceRequest(workload=workload), catalogue, estimator, f"workloads.{index}")
-        for index, workload in enumerate(request.workloads)
-    ]
+    jobs = _prepared_jobs(request, catalogue, estimator)
     demand = joint_demand(jobs, request.together)
     found = recommend(demand, request.limits, catalogue)
     cheapest = found.ladder[0].machine if found.ladder else None
@@ -172,8 +170,10 @@ def advise_together(request: JointRequest, catalogue: Catalogue, *, today: date,
     told = Telling(today, _price_of_mwh(request.limits, catalogue))
     return {
         "together": request.together,
+        "needs": joint_needs(jobs, demand),
         "estimates": [job.estimate.to_json() for job in jobs],
         "catalogue_revision": catalogue.revision,
+        "exchange": exchange_json(catalogue.rates, request.limits.answer_currency, found),
         "picks": [
             {
                 "role": pick.role, "machine": told.machine(pick.machine), "price_proof": pick.price_proof.to_json(),
@@ -185,12 +185,19 @@ def advise_together(request: JointRequest, catalogue: Catalogue, *, today: date,
     }  # fmt: skip
 
 
-def why_not_part(part: Part, request: AdviceRequest, catalogue: Catalogue, *, estimator: Estimator = prepare) -> Finding:
+def why_not_part(part: Part, request: AdviceRequest | JointRequest, catalogue: Catalogue, *, estimator: Estimator = prepare) -> Finding:
     """Why the part is not in the machine that the request's objective picks, or at which price it would be.
 
     Raises InvalidInput naming the field of the workload or of the limits that is wrong.
     """
+    if isinstance(request, JointRequest):
+        return why_not(part.id, joint_demand(_prepared_jobs(request, catalogue, estimator), request.together), request.limits, catalogue)
     return why_not(part.id, _prepared(request, catalogue, estimator), request.limits, catalogue)
+
+
+def _prepared_jobs(request: JointRequest, catalogue: Catalogue, estimator: Estimator) -> list[Remembered]:
+    requests = (AdviceRequest(workload=workload) for workload in request.workloads)
+    return [_prepared(one, catalogue, estimator, f"workloads.{place}") for place, one in enumerate(requests)]
 
 
 def _prepared(request: AdviceRequest, catalogue: Catalogue, estimator: Estimator, path: str = "workload") -> Remembered:

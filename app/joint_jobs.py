@@ -27,6 +27,23 @@ def joint_demand(jobs: Sequence[EstimatedJob], together: Together) -> JointDeman
     )
 
 
+def joint_needs(jobs: Sequence[EstimatedJob], demand: JointDemand) -> dict[str, int]:
+    """What the machine must have for all jobs, in bytes.
+
+    `gpu_memory_bytes`: of each GPU that all of them use, 0 where none needs one. One at a time the neediest job decides it and the RAM; at
+    once they add up, but for what the machine has only once. The disks hold the files of all either way.
+    """
+    gpu = [job.estimate.gpu_memory.required_bytes for job in jobs if job.estimate.gpu_memory]
+    host = [job.estimate.host_memory.required_bytes for job in jobs]
+    at_once = demand.together == "at_once"
+    return {
+        "gpu_memory_bytes": sum(gpu) if at_once else max(gpu, default=0),
+        "host_memory_bytes": sum(host) - demand.shared_host_bytes if at_once else max(host),
+        "ssd_bytes": demand.ssd_bytes,
+        "hdd_bytes": demand.hdd_bytes,
+    }
+
+
 def _environment(estimate: Estimate) -> tuple[str, int]:
     """The framework that a software environment is for, and its size."""
     terms = [term for term in estimate.storage.ledger.terms if term.key == "environment"]

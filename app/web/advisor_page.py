@@ -3,19 +3,22 @@
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
+from urllib.parse import urlencode
 
 from app.architectures import library
 from app.errors import FieldError, InvalidInput
 from app.hub.client import Hub
 from app.placement import Finding
 from app.units import format_count
-from app.web.contexts.answer import AnswerView, answer_view
+from app.web.contexts.answer import AnswerView
 from app.web.contexts.findings import finding_views
 from app.web.contexts.form import FormView, ModelOption, PresetView, form_view, target_of
 from app.web.contexts.job import job_summary
-from app.web.contexts.values import Document
-from app.web.forms.documents import Names, config_on_one_line, entry_of_document, read_request
+from app.web.contexts.joint_answer import answer_of
+from app.web.contexts.values import Document, workloads_of
+from app.web.forms.documents import Names, config_on_one_line, entry_of_document
 from app.web.forms.entry import Entry, entry_of
+from app.web.forms.job_set import entry_of_jobs, job_of_error, read_jobs
 from app.web.model_file import filled_from_file
 from app.web.names import names_for
 from app.web.requests import UploadedFile
@@ -52,20 +55,19 @@ def advisor_page(
         if file:
             filled = filled_from_file(entry, file, names)
             entry, found = filled.entry, filled.findings
-        request = read_request(entry, names)
+        request = read_jobs(entry, names)
         advice = site.first_view(request)
     except InvalidInput as error:
         return _with_errors(entry, error.errors, submitted, asks_hub)
     document = request.model_dump(mode="json")
-    answer = answer_view(document, advice, names, lambda changes: link_with(document, changes, names))
-    summary = job_summary(document["workload"], names)
+    answer = answer_of(document, advice, names, lambda changes: link_with(document, changes, names))
     return AdvisorPage(
         title=answer.headline.text,
         form=form_view(
             entry,
-            presets=preset_links(),
+            presets=preset_links(entry),
             file_findings=finding_views([note.to_json() for note in found]),
-            summary=summary,
+            summaries=[job_summary(workload, names) for workload in workloads_of(document)],
             asks_hub=asks_hub,
         ),
         answer=answer,
@@ -115,17 +117,18 @@ def link_with(request: Document, changes: Sequence[Document], names: Names) -> s
 
 
 def address_of(request: Document, names: Names) -> str:
-    """The address of the form for a request document; of the empty form where an old document no longer fits it."""
+    """The address of the form for a request document, of one job or of several; of the empty form where one no longer fits it."""
     try:
-        query = entry_of_document(request, names).query()
+        query = entry_of_jobs(request, names).query()
     except InvalidInput:
         return "/"
     return f"/?{query}" if query else "/"
 
 
-def preset_links() -> tuple[PresetView, ...]:
-    """The ready-made jobs as links."""
-    return tuple(PresetView(title=preset.title, href=f"/?preset={preset.id}") for preset in presets())
+def preset_links(entry: Entry) -> tuple[PresetView, ...]:
+    """The ready-made jobs as links; in a set each takes the place of the job in the fields."""
+    kept = entry.shared_pairs()
+    return tuple(PresetView(title=preset.title, href=f"/?{urlencode([('preset', preset.id), *kept])}") for preset in presets())
 
 
 def model_options(text: str) -> tuple[ModelOption, ...]:
@@ -135,9 +138,10 @@ def model_options(text: str) -> tuple[ModelOption, ...]:
 
 
 def _with_errors(entry: Entry, errors: Sequence[FieldError], submitted: bool, asks_hub: bool) -> AdvisorPage:
-    about_model = any(target_of(entry, error)[0] == "model" for error in errors)
+    own = [error for place, error in (job_of_error(error, entry) for error in errors) if place == entry.place]
+    about_model = any(target_of(entry, error)[0] == "model" for error in own)
     options = model_options(entry.model) if about_model else ()
-    form = form_view(entry, errors=errors, options=options, presets=preset_links(), asks_hub=asks_hub)
+    form = form_view(entry, errors=errors, options=options, presets=preset_links(entry), asks_hub=asks_hub)
     return AdvisorPage(
         title="Please check the form",
         form=form,

@@ -1,6 +1,6 @@
 """An uploaded model file, read into the form."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from app.architectures.readers.uploads import read_upload
 from app.errors import FieldError, InvalidInput
@@ -35,4 +35,5 @@ def filled_from_file(entry: Entry, file: UploadedFile, names: Names) -> FilledFo
         workload["weight_format"] = read.weight_format
         if read.kind == "gguf" and workload.get("runtime") not in GGUF_RUNTIMES:
             workload["runtime"] = GGUF_RUNTIMES[0]
-    return FilledForm(entry_of_document({**document, "workload": workload}, names), read.findings)
+    filled = entry_of_document({**document, "workload": workload}, names)
+    return FilledForm(replace(filled, beside=entry.beside, place=entry.place, together=entry.together), read.findings)

@@ -9,21 +9,21 @@ from app.estimation.estimate import ESTIMATOR_VERSION
 from app.results.permalinks import StoredResult, load_result, save_result
 from app.results.receipts import receipt
 from app.web.advisor_page import address_of, link_with
-from app.web.contexts.answer import AnswerView, answer_view
+from app.web.contexts.answer import AnswerView
 from app.web.contexts.compare import MOST_COLUMNS, SEPARATOR, compare_address
-from app.web.contexts.job import QuestionRow, question
+from app.web.contexts.job import QuestionRow
+from app.web.contexts.joint_answer import answer_of, question_of
 from app.web.contexts.result import Replay, ResultPage, receipt_view, result_title
 from app.web.contexts.result_text import share_card
 from app.web.formats import day
-from app.web.forms.documents import entry_of_document
 from app.web.names import names_for
 from app.web.site import Site
-from app.workloads import parse_request
+from app.workloads import parse_any_request
 
 
 def share(document: object, site: Site) -> str:
     """Answers a request document, freezes both and returns the id. Raises InvalidInput naming every wrong field."""
-    request = parse_request(document)
+    request = parse_any_request(document)
     advice = site.advice(request)
     return save_result(
         site.database,
@@ -59,8 +59,8 @@ def frozen_answer(result_id: str, base_url: str, site: Site) -> FrozenAnswer:
     names = names_for(site.catalogue.current())
     return FrozenAnswer(
         stored=stored,
-        answer=answer_view(stored.request, stored.advice, names, lambda changes: link_with(stored.request, changes, names)),
-        question=question(entry_of_document(stored.request, names), names, stored.request["workload"]),
+        answer=answer_of(stored.request, stored.advice, names, lambda changes: link_with(stored.request, changes, names)),
+        question=question_of(stored.request, names),
         address=f"{base_url.rstrip('/')}/r/{stored.id}",
         edit_href=address_of(stored.request, names),
     )
@@ -96,7 +96,7 @@ def _picks_compared(result_id: str, answer: AnswerView) -> str:
 def replay(stored: StoredResult, site: Site) -> Replay:
     """Today's answers to the question of a shared result: with today's catalogue, and where the formulas changed, with that of then."""
     try:
-        request = parse_request(stored.request)
+        request = parse_any_request(stored.request)
         other_formulas = stored.estimator_version != ESTIMATOR_VERSION
         of_then = site.first_view_at(request, stored.revision, stored.created_at.date()) if other_formulas else None
         return Replay(today=site.first_view(request), with_catalogue_of_then=of_then)

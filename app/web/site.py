@@ -43,11 +43,12 @@ class Site:
     _levers: NewestKept[Key, Sequence[Document]] = field(default_factory=lambda: NewestKept(LEVERS_KEPT))
     _pages: NewestKept[Key, Rendered] = field(default_factory=lambda: NewestKept(PAGES_KEPT))
 
-    def first_view(self, request: AdviceRequest) -> Document:
-        """All of the advice but its levers, with today's catalogue. Raises what `first_view` of the advisor raises."""
-        catalogue, today = self.catalogue.current(), clock.today()
-        key = _key(request, catalogue, today)
-        return self._answers.get(key, lambda: self._view(key, request, catalogue).to_json())
+    def first_view(self, request: AdviceRequest | JointRequest) -> Document:
+        """All of the advice but its levers, with today's catalogue; of several jobs, all that there is.
+
+        Raises what `first_view` and `advise_together` of the advisor raise.
+        """
+        return self._answered(request, self.catalogue.current(), clock.today())
 
     def levers(self, request: AdviceRequest) -> Sequence[Document]:
         """The levers of the advice. Raises what `first_view` of the advisor raises."""
@@ -61,21 +62,27 @@ class Site:
 
         return self._levers.get(key, work_out)
 
-    def advice(self, request: AdviceRequest) -> Document:
-        """The whole advice for a request with today's catalogue. Raises what `first_view` of the advisor raises."""
+    def advice(self, request: AdviceRequest | JointRequest) -> Document:
+        """The whole advice for a request with today's catalogue. Raises what `first_view` raises."""
+        if isinstance(request, JointRequest):
+            return self.first_view(request)
         return {**self.first_view(request), "levers": self.levers(request)}
 
-    def advice_together(self, request: JointRequest) -> Document:
-        """The advice for several jobs on one machine. Raises what `advise_together` of the advisor raises."""
-        catalogue, today = self.catalogue.current(), clock.today()
-        return self._answers.get(_key(request, catalogue, today), lambda: advise_together(request, catalogue, today=today))
-
-    def first_view_at(self, request: AdviceRequest, revision: int, day: date) -> Document:
+    def first_view_at(self, request: AdviceRequest | JointRequest, revision: int, day: date) -> Document:
         """What today's program would have answered on a day, with the catalogue of then."""
         with self.database.read() as session:
             catalogue = snapshot_at(session, revision).catalogue
+        return self._answered(request, catalogue, day)
+
+    def _answered(self, request: AdviceRequest | JointRequest, catalogue: Catalogue, day: date) -> Document:
         key = _key(request, catalogue, day)
-        return self._answers.get(key, lambda: self._view(key, request, catalogue).to_json())
+
+        def work_out() -> Document:
+            if isinstance(request, JointRequest):
+                return advise_together(request, catalogue, today=day)
+            return self._view(key, request, catalogue).to_json()
+
+        return self._answers.get(key, work_out)
 
     def _view(self, key: Key, request: AdviceRequest, catalogue: Catalogue) -> FirstView:
         def work_out() -> FirstView:

@@ -9,11 +9,12 @@ from app.hardware import Part
 from app.placement import Finding
 from app.web.advisor_page import address_of
 from app.web.contexts.job import job_summary
+from app.web.contexts.values import workloads_of
 from app.web.contexts.why_not import WhyNotView, why_not_view
 from app.web.json_body import decode_json
 from app.web.names import find_part, names_for
 from app.web.site import Site
-from app.workloads import AdviceRequest, WhyNotRequest, parse_request, parse_why_not_request
+from app.workloads import AdviceRequest, JointRequest, WhyNotRequest, parse_any_request, parse_why_not_request
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -31,7 +32,7 @@ def why_not_page(request_json: str, text: str, site: Site) -> WhyNotPage:
 
     Raises InvalidInput where the request itself cannot be read.
     """
-    request = parse_request(decode_json(request_json.encode()))
+    request = parse_any_request(decode_json(request_json.encode()))
     names = names_for(site.catalogue.current())
     document = request.model_dump(mode="json")
     try:
@@ -43,7 +44,7 @@ def why_not_page(request_json: str, text: str, site: Site) -> WhyNotPage:
         view = WhyNotView(request_json=request_json, part=text, error=wrong.errors[0].message)
     return WhyNotPage(
         view=view,
-        summary=job_summary(document["workload"], names),
+        summary=" + ".join(job_summary(workload, names) for workload in workloads_of(document)),
         answer_href=address_of(document, names),
         status=422 if view.error else 200,
     )
@@ -56,7 +57,7 @@ def why_not_document(document: object, site: Site) -> dict[str, Any]:
     return {"part": {"id": part.id, "name": part.name}, "finding": finding.to_json()}
 
 
-def _judged(text: str, request: AdviceRequest, site: Site) -> tuple[Part, Finding]:
+def _judged(text: str, request: AdviceRequest | JointRequest, site: Site) -> tuple[Part, Finding]:
     catalogue = site.catalogue.current()
     part = find_part(text.strip(), catalogue)
     if part is None:

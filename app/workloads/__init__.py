@@ -15,6 +15,9 @@ from app.workloads.training import TrainingWorkload
 Workload = Annotated[TrainingWorkload | InferenceWorkload | ClassicalWorkload, Field(discriminator="kind")]
 
 
+MOST_JOBS = 6  # on one machine
+
+
 class AdviceRequest(Document):
     """A workload and the limits within which machines are sought."""
 
@@ -25,7 +28,7 @@ class AdviceRequest(Document):
 class JointRequest(Document):
     """Several workloads for one machine, one at a time ("either") or all "at_once", and the limits within which it is sought."""
 
-    workloads: Annotated[tuple[Workload, ...], Field(min_length=2, max_length=6)]
+    workloads: Annotated[tuple[Workload, ...], Field(min_length=2, max_length=MOST_JOBS)]
     together: Literal["either", "at_once"] = "either"
     limits: Limits = Limits()
 
@@ -78,9 +81,10 @@ def parse_joint_request(document: object) -> JointRequest:
         raise invalid_document(error, document) from None
 
 
-def is_joint(document: object) -> bool:
-    """Whether a document asks for several jobs."""
-    return isinstance(document, Mapping) and "workloads" in document
+def parse_any_request(document: object) -> AdviceRequest | JointRequest:
+    """The advice request of a decoded JSON document, for one job or for several. Raises InvalidInput naming every wrong field."""
+    several = isinstance(document, Mapping) and "workloads" in document
+    return parse_joint_request(document) if several else parse_request(document)
 
 
 def parse_why_not_request(document: object) -> WhyNotRequest:

@@ -11,6 +11,7 @@ ADDRESSES = (
     "/?preset=random-forest",
     "/?preset=405b-300",
     "/?batch=-5&model=llama",
+    "/?task=run&with=task%3Dtabular&job=2&together=at_once",
     "/catalogue/gpus",
     "/catalogue/storage?medium=hdd&currency=GBP",
     "/catalogue/item/rtx-3090",

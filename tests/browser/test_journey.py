@@ -77,6 +77,25 @@ def test_the_same_journey_works_without_scripts(page_without_scripts: Page) -> N
 
 
 @pytest.mark.usefixtures("complaints")
+def test_a_second_job_on_the_same_machine_is_added_followed_live_and_shared(page: Page) -> None:
+    page.goto("/?preset=chat-8b")
+    page.get_by_role("button", name="Add another job on the same machine").click()
+    expect(page.locator("h1")).to_contain_text("The neediest of two jobs")
+    page.get_by_label("Batch per GPU").fill("1")
+    expect(page.locator("#job_at_hand")).to_contain_text("1 \u00d7 4096 tokens")
+    page.get_by_label("All at once").check()
+    expect(page.locator("h1")).to_contain_text("Two jobs at once")
+    page.get_by_role("button", name="Edit job 1").click()
+    expect(page.get_by_label("Context length")).to_have_value("8192")
+    page.get_by_label("Budget", exact=True).fill("$9000")
+    page.get_by_label("Budget", exact=True).press("Enter")
+    expect(page.get_by_label("All at once")).to_be_checked()
+    page.get_by_role("button", name="Share this answer").click()
+    expect(page).to_have_url(re.compile(r"/r/[\w-]{22}$"))
+    expect(page.get_by_text("What each job needs")).to_be_visible()
+
+
+@pytest.mark.usefixtures("complaints")
 def test_a_model_is_found_by_typing_a_part_of_its_name(page: Page) -> None:
     page.goto("/?task=run")
     before = headline(page)

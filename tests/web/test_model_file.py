@@ -72,6 +72,13 @@ def test_a_file_becomes_the_model_of_the_form(client: TestClient, name: str, con
     assert kept in page
 
 
+def test_a_file_leaves_the_other_jobs_of_the_machine_as_they_are(client: TestClient) -> None:
+    status, page = sent(client, "model.gguf", gguf_file(), {**RUN, "with": "task=tabular", "together": "at_once"})
+    assert status == 200
+    assert "Two jobs at once" in page
+    assert "RandomForestClassifier" in page
+
+
 def test_a_gguf_file_brings_its_format_and_a_runtime_that_reads_it(client: TestClient) -> None:
     _, page = sent(client, "model.gguf", gguf_file())
     assert re.search(r'<option value="q4_k_m" selected', page)

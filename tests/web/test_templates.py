@@ -16,6 +16,8 @@ PAGES = (
     "/?task=images",
     "/?task=tabular",
     "/?preset=405b-300",
+    "/?task=run&with=task%3Dtabular&with=model%3Dresnet50&job=2&together=at_once",
+    "/?task=run&context=x&with=task%3Dtabular%26rows%3Dx&job=2",
     "/?batch=x&model=llama&vendors=none&paste=x",
     "/models",
     "/catalogue/gpus",

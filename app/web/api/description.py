@@ -15,7 +15,6 @@ _ABOUT = "One document, the workload, is what the site's form, this API, the com
 
 _DOCUMENTS: dict[str, TypeAdapter[Any]] = {
     "WorkloadDocument": TypeAdapter(Workload),
-    "AdviceRequestDocument": TypeAdapter(AdviceRequest),
     "AdviseDocument": TypeAdapter(AdviceRequest | JointRequest),
     "WhyNotRequestDocument": TypeAdapter(WhyNotRequest),
     "CapacityRequestDocument": TypeAdapter(CapacityRequest),

@@ -266,12 +266,23 @@ class JointPickAnswer(Answer):
     jobs: list[dict[str, Any]]
 
 
+class JointNeedsAnswer(Answer):
+    """What the machine must have for all jobs; GPU memory on each GPU that all of them use."""
+
+    gpu_memory_bytes: int
+    host_memory_bytes: int
+    ssd_bytes: int
+    hdd_bytes: int
+
+
 class JointAdviceAnswer(Answer):
     """The best machines for several jobs together."""
 
     together: Literal["either", "at_once"]
+    needs: JointNeedsAnswer
     estimates: list[EstimateAnswer]
     catalogue_revision: int
+    exchange: dict[str, Any] | None = None
     picks: list[JointPickAnswer]
     frontier: list[MachineAnswer]
     near_misses: list[dict[str, Any]]

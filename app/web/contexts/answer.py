@@ -5,7 +5,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 from itertools import accumulate
-from typing import Any
 
 from app.web.charts.memory_bar import MemoryBar
 from app.web.charts.tradeoff import Candidate, Tradeoff, tradeoff
@@ -14,6 +13,7 @@ from app.web.contexts.disks import DiskRow, disk_rows
 from app.web.contexts.findings import FindingView, finding_views, sentence
 from app.web.contexts.headline import Headline, headline
 from app.web.contexts.job import counted_unit, job_summary
+from app.web.contexts.jobs import JobNeedView, SeatView
 from app.web.contexts.levers import LeversView, LinkTo, levers_view
 from app.web.contexts.machine import (
     HOUR_SECONDS,
@@ -29,7 +29,7 @@ from app.web.contexts.machine import (
 )  # fmt: skip
 from app.web.contexts.needs import LedgerView, NeedView, bar_of, ledgers, needs
 from app.web.contexts.price_proof import PriceProofView, price_proof_view
-from app.web.contexts.values import Document, money_of, whole
+from app.web.contexts.values import MEAN, Document, money_of, whole
 from app.web.contexts.what_if import WhatIfView
 from app.web.contexts.why_not import WhyNotView
 from app.web.formats import day, duration, percent
@@ -48,6 +48,7 @@ class PickView:
     machine: MachineView
     capacity: tuple[CapacityRow, ...]
     disks: tuple[DiskRow, ...]
+    seats: tuple[SeatView, ...]  # of several jobs
     price_proof: PriceProofView | None
 
 
@@ -90,12 +91,13 @@ class AnswerView:
     headline: Headline
     summary: str
     needs: tuple[NeedView, ...]
-    bar: MemoryBar
+    jobs: tuple[JobNeedView, ...]  # where the answer is for several
+    bar: MemoryBar | None  # of one job
     bar_of_gpu: bool
     ledgers: tuple[LedgerView, ...]
     picks: tuple[PickView, ...]
-    levers: LeversView
-    what_if: WhatIfView
+    levers: LeversView | None  # of one job
+    what_if: WhatIfView | None
     tradeoff: Tradeoff | None
     frontier: tuple[MachineRow, ...]
     ladder: tuple[RungView, ...]
@@ -109,40 +111,86 @@ class AnswerView:
     why_not: WhyNotView
     request_json: str
 
+    @property
+    def speed_axis(self) -> str:
+        """What the axis of speeds counts."""
+        return "geometric mean of the jobs' speeds" if self.speed_unit == MEAN else f"speed in {self.speed_unit}/s"
 
-def answer_view(request: Mapping[str, Any], advice: Document, names: Names, link_to: LinkTo) -> AnswerView:
+
+def answer_view(request: Document, advice: Document, names: Names, link_to: LinkTo) -> AnswerView:
     """The view of an advice document, with or without its levers, for a request document with every default written out."""
     unit = counted_unit(request["workload"], (machine["speed"] for machine in advice["frontier"]))
     estimate = advice["estimate"]
     request_json = json.dumps(request, separators=(",", ":"))
-    views = {pick["role"]: machine_view(pick["machine"], unit) for pick in advice["picks"]}
-    misses = [NearMissView(machine=machine_view(miss["machine"], unit), reason=sentence(miss["reason"])) for miss in advice["near_misses"]]
-    frontier = tuple(machine_row(machine, unit) for machine in advice["frontier"])
-    picks = pick_views(views, request["limits"], {pick["role"]: pick for pick in advice["picks"]})
-    best = next((pick["machine"] for pick in advice["picks"] if pick["role"] == request["limits"]["objective"]), None)
+    found = machines_view(request["limits"], advice, unit)
+    best = picked(advice, request["limits"]["objective"])
     return AnswerView(
-        headline=headline(request, advice, list(views.values()), [miss.machine for miss in misses]),
+        headline=headline(request, advice, *found.in_and_over),
         summary=job_summary(request["workload"], names),
         needs=needs(estimate, best),
+        jobs=(),
         bar=bar_of(estimate["gpu_memory"] or estimate["host_memory"]),
         bar_of_gpu=bool(estimate["gpu_memory"]),
         ledgers=ledgers(estimate),
-        picks=picks,
+        picks=found.picks,
         levers=levers_view(advice, advice.get("levers"), link_to, request_json),
         what_if=WhatIfView(curves=None, of_gpu=bool(estimate["gpu_memory"]), request_json=request_json),
+        tradeoff=found.tradeoff,
+        frontier=found.frontier,
+        ladder=found.ladder,
+        near_misses=found.near_misses,
+        rentals=found.rentals,
+        findings=finding_views([*estimate["findings"], *advice["findings"]]),
+        considered=advice["considered"],
+        currency=currency_of(request["limits"]),
+        rate_note=rate_note(advice.get("exchange")),
+        speed_unit=unit,
+        why_not=WhyNotView(request_json=request_json),
+        request_json=request_json,
+    )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MachinesView:
+    """Every machine of an answer in its places."""
+
+    picks: tuple[PickView, ...]
+    tradeoff: Tradeoff | None
+    frontier: tuple[MachineRow, ...]
+    ladder: tuple[RungView, ...]
+    near_misses: tuple[NearMissView, ...]
+    rentals: tuple[RentalView, ...]
+
+    @property
+    def in_and_over(self) -> tuple[list[MachineView], list[MachineView]]:
+        """The machines inside the limits that are shown, and those that would do it but for a limit."""
+        return [pick.machine for pick in self.picks], [miss.machine for miss in self.near_misses]
+
+
+def machines_view(limits: Document, advice: Document, unit: str) -> MachinesView:
+    """The machines of an advice document; `unit` is what their speed counts."""
+    views = {pick["role"]: machine_view(pick["machine"], unit) for pick in advice["picks"]}
+    misses = [NearMissView(machine=machine_view(miss["machine"], unit), reason=sentence(miss["reason"])) for miss in advice["near_misses"]]
+    frontier = tuple(machine_row(machine, unit) for machine in advice["frontier"])
+    picks = pick_views(views, limits, {pick["role"]: pick for pick in advice["picks"]})
+    return MachinesView(
+        picks=picks,
         tradeoff=tradeoff(_candidates(frontier, picks)),
         frontier=frontier,
         ladder=_ladder(advice["ladder"], unit),
         near_misses=tuple(misses),
         rentals=tuple(_rental(rental, unit) for rental in advice["cloud"]),
-        findings=finding_views([*estimate["findings"], *advice["findings"]]),
-        considered=advice["considered"],
-        currency=(request["limits"].get("budget") or {}).get("currency") or request["limits"]["currency"],
-        rate_note=_rate_note(advice.get("exchange")),
-        speed_unit=unit,
-        why_not=WhyNotView(request_json=request_json),
-        request_json=request_json,
     )
+
+
+def picked(advice: Document, objective: str) -> Document | None:
+    """The machine that an answer picks for the objective."""
+    return next((one["machine"] for one in advice["picks"] if one["role"] == objective), None)
+
+
+def currency_of(limits: Document) -> str:
+    """The currency of an answer within these limits."""
+    return str((limits.get("budget") or {}).get("currency") or limits["currency"])
 
 
 def pick_views(machines: Mapping[str, MachineView], limits: Document, picks: Mapping[str, Document]) -> tuple[PickView, ...]:
@@ -160,6 +208,7 @@ def pick_views(machines: Mapping[str, MachineView], limits: Document, picks: Map
             machine=machines[held[0]],
             capacity=capacity_rows(picks[held[0]].get("capacity")),
             disks=disk_rows(picks[held[0]].get("disks")),
+            seats=(),
             price_proof=price_proof_view([picks[role]["price_proof"] for role in held if "price_proof" in picks[role]]),
         )
         for held in roles.values()
@@ -223,7 +272,7 @@ def _ladder(steps: Sequence[Document], unit: str) -> tuple[RungView, ...]:
     return tuple(rungs)
 
 
-def _rate_note(exchange: Document | None) -> str:
+def rate_note(exchange: Document | None) -> str:
     """At which rates of which day prices were converted; results frozen before this was told have none."""
     if not exchange:
         return ""

@@ -6,9 +6,8 @@ from urllib.parse import urlencode
 
 from app.results.permalinks import StoredResult
 from app.units import GIB
-from app.web.contexts.answer import AnswerView
+from app.web.contexts.answer import AnswerView, picked
 from app.web.contexts.machine import MachineView, machine_view, quantified
-from app.web.contexts.result import picked
 from app.web.contexts.values import Document
 from app.web.formats import day, duration, percent
 

@@ -1,14 +1,17 @@
 """The form as it is shown: every text as it was typed, every error at its field."""
 
-from collections.abc import Sequence
+from collections.abc import Container, Sequence
 from dataclasses import dataclass
 
 from app.errors import FieldError
 from app.web.contexts.findings import FindingView
+from app.web.contexts.jobs import MANNERS
 from app.web.forms.documents import carries_model
-from app.web.forms.entry import Entry, field_at
-from app.web.forms.field import Choice, Field
+from app.web.forms.entry import ONE_AT_A_TIME, Entry, field_at
+from app.web.forms.field import Choice, Field, choices
+from app.web.forms.job_set import job_of_error, jobs_of
 from app.web.forms.tabs import TABS
+from app.workloads import MOST_JOBS
 
 LONGEST_EXTRA_SHOWN = 300  # characters
 
@@ -99,10 +102,32 @@ class ErrorLink:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class JobRow:
+    """One job of a set, in the list above the form's fields."""
+
+    number: int
+    text: str
+    at_hand: bool  # in the fields
+    wrong: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SetView:
+    """Context of partials/_job_set.html: the jobs on one machine, and the pairs that carry them in the form. No rows where there is one."""
+
+    rows: tuple[JobRow, ...]
+    carried: tuple[tuple[str, str], ...]
+    together: str
+    manners: tuple[Choice, ...]
+    room: bool  # for another job
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class FormView:
     """Context of partials/_form.html."""
 
     task: str
+    jobs: SetView
     tabs: tuple[TabView, ...]
     model: ModelView | None
     job: SectionView
@@ -127,14 +152,16 @@ def form_view(
     options: Sequence[ModelOption] = (),
     presets: Sequence[PresetView] = (),
     file_findings: Sequence[FindingView] = (),
-    summary: str = "",
+    summaries: Sequence[str] = (),
     asks_hub: bool = False,
 ) -> FormView:
-    """The form for a state, with the errors that were found in it."""
-    messages = _by_field(entry, errors)
+    """The form for a state, with the errors that were found in it, and the jobs of the set in words where they could be read."""
+    placed = [job_of_error(error, entry) for error in errors]
+    messages = _by_field(entry, [error for place, error in placed if place == entry.place])
     advanced = tuple(_field(field, entry, messages) for field in entry.tab.advanced)
     return FormView(
         task=entry.tab.name,
+        jobs=_set(entry, summaries, {place for place, _ in placed}),
         tabs=tuple(_tab_link(entry, index) for index in range(len(TABS))),
         model=_model(entry, messages, options) if entry.tab.has_model else None,
         job=SectionView(title="Model" if entry.tab.has_model else "Job", fields=_fields(entry.tab.job, entry, messages)),
@@ -149,9 +176,9 @@ def form_view(
         extra_words=entry.extra if len(entry.extra) <= LONGEST_EXTRA_SHOWN else f"{entry.extra[:LONGEST_EXTRA_SHOWN]} \u2026",
         presets=tuple(presets),
         file_findings=tuple(file_findings),
-        errors=tuple(_link(entry, error) for error in errors),
+        errors=tuple(_link(entry, place, error) for place, error in placed),
         by_post=not entry.fits_in_address,
-        summary=summary,
+        summary=summaries[entry.place] if summaries else "",
         asks_hub=asks_hub,
     )
 
@@ -162,6 +189,8 @@ def target_of(entry: Entry, error: FieldError) -> tuple[str, str]:
         return "paste", "config.json"
     if error.path == "repository":
         return "repository", "Hugging Face repository"
+    if error.path in {"with", "together"}:
+        return "job_set", "Jobs on this machine"
     if error.path == "file":
         return "file", "Model file"
     if error.path.removeprefix("workload.").split(".")[0] == "model" and entry.tab.has_model:
@@ -177,9 +206,30 @@ def _by_field(entry: Entry, errors: Sequence[FieldError]) -> dict[str, str]:
     return messages
 
 
-def _link(entry: Entry, error: FieldError) -> ErrorLink:
-    target, label = target_of(entry, error)
-    return ErrorLink(target=target, label=label, message=error.message)
+def _link(entry: Entry, place: int, error: FieldError) -> ErrorLink:
+    """Where the error is told: at its field, or at the job's row where another job is in the fields."""
+    target, label = target_of(jobs_of(entry)[place], error)
+    if not entry.beside or target == "job_set":
+        return ErrorLink(target=target, label=label, message=error.message)
+    at_hand = place == entry.place
+    return ErrorLink(target=target if at_hand else f"edit-{place + 1}", label=f"Job {place + 1}, {label}", message=error.message)
+
+
+def _set(entry: Entry, summaries: Sequence[str], wrong: Container[int]) -> SetView:
+    texts = (summaries or [_in_short(job) for job in jobs_of(entry)]) if entry.beside else []
+    rows = (JobRow(number=place + 1, text=text, at_hand=place == entry.place, wrong=place in wrong) for place, text in enumerate(texts))
+    return SetView(
+        rows=tuple(rows),
+        carried=tuple((name, text) for name, text in entry.set_pairs() if name != "together"),
+        together=entry.together or ONE_AT_A_TIME,
+        manners=choices(**MANNERS),
+        room=len(entry.beside) + 1 < MOST_JOBS,
+    )
+
+
+def _in_short(job: Entry) -> str:
+    """A job that may not be readable."""
+    return " \u00b7 ".join(filter(None, (job.tab.label, job.model or job.values.get("algorithm"))))
 
 
 def _fields(fields: Sequence[Field], entry: Entry, messages: dict[str, str]) -> tuple[FieldView, ...]:

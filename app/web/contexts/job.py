@@ -47,6 +47,11 @@ def job_summary(workload: Document, names: Names) -> str:
     return " \u00b7 ".join([model, *parts] if model else parts)
 
 
+def job_name(workload: Document, names: Names) -> str:
+    """The job as short as it goes: its model, or its algorithm."""
+    return model_name(workload, names) or str(workload["algorithm"])
+
+
 def model_name(workload: Document, names: Names) -> str:
     """What the model is called."""
     model = workload.get("model")

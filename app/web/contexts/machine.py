@@ -9,7 +9,7 @@ from app.catalogue.coverage import NOT_CURRENT_DAYS, STALE_DAYS
 from app.money import Money
 from app.units import GIB, format_decimal
 from app.web.contexts.findings import FindingView, finding_views
-from app.web.contexts.values import Document, money_of, rate, whole
+from app.web.contexts.values import MEAN, Document, money_of, rate, whole
 from app.web.formats import duration
 
 HOUR_SECONDS = 3600
@@ -222,8 +222,9 @@ def _speed_note(speed: Document, unit: str) -> str:
         return "" if speed_of(speed, unit)[1] else "Speed: not estimated"
     limit = speed.get("bottleneck", "")
     limited = f"; limited by {_LIMITS.get(limit, f'the {limit}')}" if limit else ""
-    span = f"{rate(interval['low'], unit)} to {rate(interval['high'], unit)}"
-    return f"Speed: {span}, {_BASES[interval['basis']]}{limited}"
+    low, high = rate(interval["low"], unit), rate(interval["high"], unit)
+    start = f"Mean speed: {interval['low']:.3g} to {interval['high']:.3g}" if unit == MEAN else f"Speed: {low} to {high}"
+    return f"{start}, {_BASES[interval['basis']]}{limited}"
 
 
 def _chips(machine: Document, speed_text: str) -> Iterable[str]:

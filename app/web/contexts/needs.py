@@ -48,8 +48,8 @@ def needs(estimate: Document, pick: Document | None) -> tuple[NeedView, ...]:
     return (
         *cards,
         _ram_need(estimate["host_memory"], pick),
-        NeedView(label="SSD (hot)", figure=format_decimal(storage["ssd_bytes"]), notes=_drives(pick, "ssd")),
-        NeedView(label="HDD (cold)", figure=_or_none(storage["hdd_bytes"]), notes=_drives(pick, "hdd")),
+        NeedView(label="SSD (hot)", figure=format_decimal(storage["ssd_bytes"]), notes=drives_of(pick, "ssd")),
+        NeedView(label="HDD (cold)", figure=_or_none(storage["hdd_bytes"]), notes=drives_of(pick, "hdd")),
     )
 
 
@@ -103,7 +103,8 @@ def _ram_need(memory: Document, pick: Document | None) -> NeedView:
     return NeedView(label="System RAM", figure=format_binary(memory["required_bytes"]), notes=tuple(notes))
 
 
-def _drives(pick: Document | None, kind: str) -> tuple[str, ...]:
+def drives_of(pick: Document | None, kind: str) -> tuple[str, ...]:
+    """The drives of a kind that the picked machine has, to point to."""
     drives = pick[kind] if pick else ()
     return tuple(f"\u2192 {capacity(drive)}" for drive in drives)
 

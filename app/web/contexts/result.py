@@ -6,7 +6,7 @@ from app.money import Money
 from app.results.permalinks import StoredResult
 from app.results.receipts import LineThenAndNow, PickThenAndNow, Receipt
 from app.units import format_binary
-from app.web.contexts.answer import AnswerView
+from app.web.contexts.answer import AnswerView, picked
 from app.web.contexts.headline import Piece
 from app.web.contexts.job import QuestionRow
 from app.web.contexts.machine import age_of, machine_title, quantified
@@ -118,21 +118,28 @@ def _moved(pick: PickThenAndNow) -> str:
 
 
 def _formulas(stored: StoredResult, replay: Replay) -> str:
-    """What other formulas make of the memory that the job needs."""
+    """What other formulas make of the memory that the job needs; of several jobs, of the one that they change most."""
     if replay.today is None:
         return "Today's program no longer takes this question."
-    then, now = stored.estimator_version, replay.today["estimate"]["version"]["estimator"]
+    before, after = _estimates(stored.advice), _estimates(replay.today)
+    then, now = stored.estimator_version, after[0]["version"]["estimator"]
     if then == now:
         return "No formula has changed."
-    name, before, after = _memory(stored.advice["estimate"], replay.today["estimate"])
-    change = f"{after / before - 1:+.1%}".replace("%", " %").replace("-", MINUS)
-    moved = "did not change" if before == after else f"changed by {change}, from {format_binary(before)} to {format_binary(after)}"
-    return f"With the formulas of {now} in place of {then}, the {name} that it needs {moved}."
+    pairs = [_memory(one, other, number) for number, (one, other) in enumerate(zip(before, after, strict=True), start=len(after) > 1)]
+    name, least, most = max(pairs, key=lambda pair: abs(pair[2] / pair[1] - 1))
+    change = f"{most / least - 1:+.1%}".replace("%", " %").replace("-", MINUS)
+    moved = "did not change" if least == most else f"changed by {change}, from {format_binary(least)} to {format_binary(most)}"
+    return f"With the formulas of {now} in place of {then}, the {name} {moved}."
 
 
-def _memory(then: Document, now: Document) -> tuple[str, int, int]:
+def _estimates(advice: Document) -> list[Document]:
+    return advice["estimates"] if "estimates" in advice else [advice["estimate"]]
+
+
+def _memory(then: Document, now: Document, number: int) -> tuple[str, int, int]:
+    """What a job needs, in words, then and now; `number` is 0 for the only job."""
     key, name = ("gpu_memory", "GPU memory") if then["gpu_memory"] and now["gpu_memory"] else ("host_memory", "system RAM")
-    return name, then[key]["required_bytes"], now[key]["required_bytes"]
+    return f"{name} that {f'job {number}' if number else 'it'} needs", then[key]["required_bytes"], now[key]["required_bytes"]
 
 
 def _why_another(pick: PickThenAndNow, replay: Replay, objective: str) -> str:
@@ -144,11 +151,6 @@ def _why_another(pick: PickThenAndNow, replay: Replay, objective: str) -> str:
     if by_formula:
         return "The formulas change the pick: with the prices of then it would be another one too."
     return "The catalogue changes the pick: with the parts and prices of then it would be the same."
-
-
-def picked(answer: Document, objective: str) -> Document | None:
-    """The machine that an answer picks for the objective."""
-    return next((one["machine"] for one in answer["picks"] if one["role"] == objective), None)
 
 
 def _line(line: LineThenAndNow) -> ReceiptLine:

@@ -10,6 +10,11 @@ Document = Mapping[str, Any]
 NUMBER_WORDS = ("No", "One", "Two", "Three", "Four", "Five", "Six", "Seven", "Eight", "Nine", "Ten", "Eleven", "Twelve")
 
 
+def workloads_of(request: Document) -> list[Document]:
+    """The workloads of a request document, of one job or of several."""
+    return request["workloads"] if "workloads" in request else [request["workload"]]
+
+
 def money_of(document: Document) -> Money:
     """The Money of the contract's {"amount", "currency"}."""
     return Money.of(document["amount"], document["currency"])
@@ -27,8 +32,14 @@ def in_words(count: int) -> str:
     return NUMBER_WORDS[count] if count < len(NUMBER_WORDS) else f"{count:,}"
 
 
+MEAN = "mean"
+"""The unit of a speed of several jobs together, which is the geometric mean of theirs."""
+
+
 def rate(value: float, unit: str) -> str:
     """A speed with its unit: "3.1 k tok/s"."""
+    if unit == MEAN:
+        return f"mean speed {value:.3g}" if value < 1000 else f"mean speed {value:,.0f}"
     for size, suffix in ((10**6, " M"), (10**3, " k")):
         if value >= size:
             scaled = value / size

@@ -10,7 +10,8 @@ from app.web.forms.tabs import TABS, tab_named
 
 Pairs = Iterable[tuple[str, str]]
 
-LARGEST_CONFIG_IN_ADDRESS = 4_000  # characters; servers and proxies refuse addresses above some 8 kB
+LONGEST_IN_ADDRESS = 4_000  # characters of texts that no field limits; servers and proxies refuse addresses above some 8 kB
+ONE_AT_A_TIME = "either"
 _CARRIED = frozenset(field.name for field in DATA)
 
 
@@ -25,12 +26,20 @@ class Entry:
     paste: str = ""  # a config.json as pasted, not read yet
     repository: str = ""  # of the Hugging Face hub, not read yet
     extra: str = ""  # what the document holds beyond the fields, as JSON
+    beside: tuple[str, ...] = ()  # the other jobs on the same machine, each as the query string of its form without budget and parts
+    place: int = 0  # of this job among all
+    together: str = ""  # how the jobs run, where it is not one at a time
     unknown: tuple[str, ...] = ()  # names that are no field here
 
     @property
     def fits_in_address(self) -> bool:
         """Whether the whole state can be a link."""
-        return len(self.config) + len(self.extra) <= LARGEST_CONFIG_IN_ADDRESS
+        return len(self.config) + len(self.extra) + sum(map(len, self.beside)) <= LONGEST_IN_ADDRESS
+
+    @property
+    def alone(self) -> "Entry":
+        """The same job without the others."""
+        return replace(self, beside=(), place=0, together="")
 
     def query(self) -> str:
         """The shortest query string that restores this state: defaults are left out."""
@@ -53,7 +62,14 @@ class Entry:
             for field in tab.fields
             if field.name in self.values and (field.name in _CARRIED or field.path.startswith("limits."))
         }
-        return Entry(tab=tab, values={**tab.defaults(), **kept}, model=tab.model_default)
+        values = {**tab.defaults(), **kept}
+        return Entry(tab=tab, values=values, model=tab.model_default, beside=self.beside, place=self.place, together=self.together)
+
+    def shared_pairs(self) -> list[tuple[str, str]]:
+        """The pairs that all jobs of a set share: its other jobs, and the budget and the parts where they are not the defaults."""
+        limits = [field for field in self.tab.fields if field.path.startswith("limits.")] if self.beside else []
+        changed = [(field.name, self.values[field.name]) for field in limits if self.values[field.name] != field.default]
+        return changed + self.set_pairs()
 
     def advanced_changes(self) -> int:
         """How many of the advanced fields differ from their defaults."""
@@ -65,7 +81,15 @@ class Entry:
             pairs.append(("model", self.model))
         changed = ((field, self.values[field.name]) for field in self.tab.fields)
         pairs += [(field.name, text) for field, text in changed if text != field.default]
-        return pairs + [(name, text) for name, text in (("config", self.config), ("extra", self.extra)) if text]
+        pairs += [(name, text) for name, text in (("config", self.config), ("extra", self.extra)) if text]
+        return pairs + self.set_pairs()
+
+    def set_pairs(self) -> list[tuple[str, str]]:
+        """The pairs that carry the other jobs on the machine; none where there is no other."""
+        if not self.beside:
+            return []
+        together = [("together", self.together)] if self.together else []
+        return [*(("with", job) for job in self.beside), ("job", str(self.place + 1)), *together]
 
 
 def entry_of(pairs: Pairs, start: Entry | None = None) -> Entry:
@@ -73,7 +97,9 @@ def entry_of(pairs: Pairs, start: Entry | None = None) -> Entry:
 
     A model picked from the list of search results (`pick`) wins over the text in the search box.
     """
+    pairs = list(pairs)
     given = _joined(pairs)
+    beside = tuple(text for name, text in pairs if name == "with" and text)
     base = start or _blank(tab_named(given.get("task", "")))
     tab = base.tab
     values = {field.name: given.get(field.name, base.values[field.name]) for field in tab.fields}
@@ -82,11 +108,18 @@ def entry_of(pairs: Pairs, start: Entry | None = None) -> Entry:
         model=(given.get("pick") or given.get("model", base.model)).strip(),
         config=given.get("config", base.config), paste=given.get("paste", ""),
         repository=given.get("repository", "").strip(), extra=given.get("extra", base.extra),
+        beside=beside, place=_place(given.get("job", ""), len(beside)),
+        together=given.get("together", "").removeprefix(ONE_AT_A_TIME) if beside else "",
         unknown=tuple(name for name in given if name not in {*values, *_OWN_NAMES}),
     )  # fmt: skip
 
 
-_OWN_NAMES = ("task", "model", "pick", "config", "paste", "repository", "file", "extra", "preset")
+_OWN_NAMES = ("task", "model", "pick", "config", "paste", "repository", "file", "extra", "preset", "with", "job", "together")
+
+
+def _place(text: str, last: int) -> int:
+    """The place that counts from 0, of a number that counts from 1; the last where it is none of these."""
+    return min(int(text) - 1, last) if text.isascii() and text.isdigit() and len(text) < 3 and int(text) else last
 
 
 def _blank(tab: Tab) -> Entry:

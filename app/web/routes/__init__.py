@@ -11,6 +11,7 @@ from app.web.routes import (
     compare,
     docs,
     health,
+    jobs,
     levers,
     method,
     metrics,
@@ -23,5 +24,6 @@ from app.web.routes import (
 
 ROUTERS: tuple[APIRouter, ...] = (
     advisor.router, levers.router, what_if.router, why_not.router, models.router, results.router, catalogue.router, compare.router,
-    method.router, accuracy.router, theme.router, api.router, docs.router, health.router, admin.router, metrics.router,
+    method.router, accuracy.router, theme.router, api.router, docs.router, health.router, jobs.router,
+    admin.router, metrics.router,
 )  # fmt: skip

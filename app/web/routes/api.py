@@ -31,7 +31,7 @@ from app.web.requests import JsonDocument
 from app.web.results import result_document, share
 from app.web.site import Site, SiteOf
 from app.web.why_not import why_not_document
-from app.workloads import is_joint, parse_capacity_request, parse_joint_request, parse_request
+from app.workloads import parse_any_request, parse_capacity_request
 
 MOST_MODELS = 100
 
@@ -53,9 +53,7 @@ def estimate(document: JsonDocument) -> JSONResponse:
 def advise(document: JsonDocument, site: SiteOf) -> JSONResponse:
     """The best machines for a workload within limits, found by exact search of the current catalogue; or for several `workloads` on one
     machine, run one at a time (`together`: `either`) or all `at_once`."""
-    if is_joint(document):
-        return JSONResponse(site.advice_together(parse_joint_request(document)))
-    return JSONResponse(site.advice(parse_request(document)))
+    return JSONResponse(site.advice(parse_any_request(document)))
 
 
 @router.post("/why-not", openapi_extra=takes("WhyNotRequestDocument"), responses={200: {"model": WhyNotAnswer}, **_BODY, **problems(503)})
@@ -83,7 +81,7 @@ def capacity(document: JsonDocument, site: SiteOf) -> JSONResponse:
 @router.post(
     "/results",
     status_code=201,
-    openapi_extra=takes("AdviceRequestDocument"),
+    openapi_extra=takes("AdviseDocument"),
     responses={201: {"model": SharedAnswer}, **_BODY, **problems(429, 503)},
 )
 def share_result(document: JsonDocument, site: SiteOf) -> JSONResponse:

@@ -12,7 +12,7 @@ from app.web.downloads import csv_download, download, json_download
 from app.web.json_body import decode_json
 from app.web.render import page, shell_of
 from app.web.requests import FormPairs
-from app.web.result_downloads import BILL_COLUMNS, MATHS_COLUMNS, bill_rows, maths_rows
+from app.web.result_downloads import BILL_COLUMNS, bill_rows, maths_columns, maths_rows
 from app.web.results import FrozenAnswer, frozen_answer, result_document, result_page, share
 from app.web.site import Site, SiteOf
 
@@ -61,9 +61,11 @@ def as_csv(request: Request, result_id: str, site: SiteOf) -> Response:
 @router.get("/r/{result_id}/maths.csv")
 def maths_as_csv(request: Request, result_id: str, site: SiteOf) -> Response:
     """Every term of the estimate."""
-    return _frozen(
-        request, result_id, site, lambda frozen: csv_download(maths_rows(frozen.stored), MATHS_COLUMNS, f"rigwise-{result_id}-maths")
-    )  # fmt: skip
+
+    def make(frozen: FrozenAnswer) -> Response:
+        return csv_download(maths_rows(frozen.stored), maths_columns(frozen.stored), f"rigwise-{result_id}-maths")
+
+    return _frozen(request, result_id, site, make)
 
 
 @router.get("/r/{result_id}.json")
