@@ -161,7 +161,7 @@ def measure_advice(catalogue: Catalogue) -> dict[str, dict[str, float]]:
 
 def _forget() -> None:
     """Empties everything that is kept of jobs."""
-    for kept in (advisor._newest_jobs, advisor._newest_capacities, training._newest_programs):  # noqa: SLF001 - their caches are measured
+    for kept in (advisor._newest_jobs, advisor._newest_capacities, training._newest_traced, training._newest_programs):  # noqa: SLF001 - their caches are measured
         kept.cache_clear()
 
 

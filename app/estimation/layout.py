@@ -17,7 +17,7 @@ from app.tape import optimizers
 from app.tape.recorder import Category, Moment, Phase, rounded
 from app.tape.stages import Ends, ends, keep_blocks, rows_of_blocks
 from app.tape.tensor import Parameter
-from app.tape.trace import PRECISIONS, Trace, TrainingRun, trace_training
+from app.tape.trace import PRECISIONS, Passes, Trace, TrainingRun, trace_passes, with_optimizer
 from app.units import ceil_div
 from app.workloads.fields import invalid_field
 from app.workloads.training import AdapterTuning, TrainingWorkload
@@ -167,8 +167,17 @@ def gradient_bytes(parameters: Iterable[Parameter], *, once: bool = False) -> in
     return sum(rounded(p.bytes) * (1 if once else p.times) for p in parameters if p.requires_grad)
 
 
-def traced_step(network: Network, workload: TrainingWorkload, inputs: Inputs, run: TrainingRun, layout: Layout) -> TracedStep:
-    """Traces the step of a network that was built for this layout (Options.tensor).
+@dataclass(frozen=True, slots=True)
+class LaidOut:
+    """A network built for one layout, the sizes of one GPU's batch, and the passes over it, whatever the optimizer."""
+
+    network: Network
+    inputs: Inputs
+    passes: Passes
+
+
+def laid_out(network: Network, workload: TrainingWorkload, inputs: Inputs, run: TrainingRun, layout: Layout) -> LaidOut:
+    """Traces the passes of a network that was built for this layout (Options.tensor).
 
     Raises InvalidInput where the network cannot be split as asked.
     """
@@ -180,12 +189,20 @@ def traced_step(network: Network, workload: TrainingWorkload, inputs: Inputs, ru
         keep_experts(network, layout.expert)
     if layout.context > 1:
         inputs = context_parallel.share_of_sequence(network, workload, inputs, layout.context)
-    if layout.masters:
-        run = replace(run, precision=run.precision.removeprefix("amp_"))
     network.finish()
-    trace = trace_training(network, lambda tape: network.loss(tape, inputs), run, network.vocabulary)
-    in_flight = min(layout.pipeline, workload.gradient_accumulation_steps)
-    return TracedStep(network, inputs, trace, layout, run, in_flight)
+    run = _run_in(layout, run)
+    return LaidOut(network, inputs, trace_passes(network, lambda tape: network.loss(tape, inputs), run, network.vocabulary))
+
+
+def traced_step(there: LaidOut, run: TrainingRun, layout: Layout, micro_batches: int) -> TracedStep:
+    """The passes of a layout with the optimizer of a run; `micro_batches` of each step."""
+    run = _run_in(layout, run)
+    trace = with_optimizer(there.passes, there.network, run)
+    return TracedStep(there.network, there.inputs, trace, layout, run, min(layout.pipeline, micro_batches))
+
+
+def _run_in(layout: Layout, run: TrainingRun) -> TrainingRun:
+    return replace(run, precision=run.precision.removeprefix("amp_")) if layout.masters else run
 
 
 def _keep_stage(network: Network, stages: int) -> None:

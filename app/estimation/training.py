@@ -1,5 +1,6 @@
 """Training jobs: one trace of the step, and from it the need and the speed of any placement."""
 
+from collections.abc import Hashable
 from dataclasses import dataclass, field, replace
 from functools import cached_property, lru_cache
 from threading import RLock
@@ -12,7 +13,8 @@ from app.estimation import context_parallel, expert_parallel, overheads, shardin
 from app.estimation.assumptions import assumptions
 from app.estimation.estimate import GpuMemory, Parameters
 from app.estimation.frameworks import allocator_term, attention_of, eager_finding, execution_rule, framework_findings, framework_residual
-from app.estimation.layout import Layout, TracedStep, layout_of, traced_step
+from app.estimation.job import Needs
+from app.estimation.layout import LaidOut, Layout, TracedStep, laid_out, layout_of, traced_step
 from app.estimation.ledger import Ledger, Term
 from app.estimation.memory_terms import terms_of
 from app.estimation.prepared_network import PreparedNetwork, block_count, prepare_network, split_points, training_inputs, tune
@@ -37,6 +39,8 @@ TEXT_FAMILIES = ("decoder", "encoder", "encoder_decoder", "recurrent")
 CONVOLVING_FAMILIES = ("convolutional", "diffusion", "detection")  # whose convolutions ask for workspaces
 PROGRAMS_KEPT = 64  # about 0.3 MB each
 LONGEST_KEPT = 20_000  # characters of a workload document; longer ones carry a graph
+SPREAD_AND_DATA = ("parallelism", "data", "checkpoints")  # fields of a workload that change nothing of what is traced
+OF_THE_OPTIMIZER = ("optimizer", "optimizer_implementation", "gradient_clipping", "weight_averaging")  # or nothing of the two passes
 MODEL_STATES = (
     Category.WEIGHTS, Category.OPTIMIZER_STATES, Category.AVERAGED_WEIGHTS, Category.GRADIENTS, Category.OPTIMIZER_TEMPORARIES,
     Category.WEIGHT_CASTS,
@@ -58,25 +62,26 @@ class Peak(NamedTuple):
 
 @dataclass(frozen=True)
 class Program:
-    """What is traced: workloads that differ only in how they are spread, in their data or their checkpoints share one."""
+    """What is traced: workloads that differ only in their optimizer, in how they are spread and in their data share one."""
 
     prepared: PreparedNetwork
-    steps: dict[Layout, TracedStep] = field(default_factory=dict)
+    layouts: dict[Hashable, LaidOut] = field(default_factory=dict)
     tracing: RLock = field(default_factory=RLock)  # one thread at a time runs the network
 
 
 class TracedTraining:
-    """A training workload on the tape. Traced once; asked for many placements."""
+    """A training workload on the tape, however it is spread. Traced once; asked for many placements."""
 
     def __init__(self, workload: TrainingWorkload) -> None:
         self.workload = workload
-        program = _program(workload)
-        self.prepared: PreparedNetwork = program.prepared
+        self._program = _program(workload)
+        self.prepared: PreparedNetwork = self._program.prepared
         self.inputs: Inputs = training_inputs(workload, self.prepared.network.family)
         self.network = self.prepared.network
         standing_in_for_images = self.prepared.exact_parameters is not None and workload.image_size is not None
         self.is_text = self.network.family in TEXT_FAMILIES and workload.audio_seconds is None and not standing_in_for_images
-        self._program = program
+        self.needs = Needs(self.gpu_memory)
+        self._steps: dict[Layout, TracedStep] = {}
         self._refused: set[Layout] = set()
         self._peaks: dict[Sharding, Peak] = {}
         self._terms: dict[Sharding, tuple[Term, ...]] = {}
@@ -105,12 +110,18 @@ class TracedTraining:
 
         Raises InvalidInput where the network cannot be split as asked.
         """
-        layout, steps = layout_of(self.workload, spread), self._program.steps
+        layout = layout_of(self.workload, spread)
         with self._program.tracing:
-            if layout not in steps:
-                network = self.network if layout == Layout() else _prepared(self.workload, layout.tensor).network
-                steps[layout] = traced_step(network, self.workload, self.inputs, self.run, layout)
-        return steps[layout]
+            if layout not in self._steps:
+                self._steps[layout] = traced_step(self._laid_out(layout), self.run, layout, self.workload.gradient_accumulation_steps)
+        return self._steps[layout]
+
+    def _laid_out(self, layout: Layout) -> LaidOut:
+        key, layouts = (layout, self.run.accumulating, self.run.updating), self._program.layouts
+        if key not in layouts:
+            network = self.network if layout == Layout() else _prepared(self.workload, layout.tensor).network
+            layouts[key] = laid_out(network, self.workload, self.inputs, self.run, layout)
+        return layouts[key]
 
     @cached_property
     def parameters(self) -> Parameters:
@@ -133,7 +144,7 @@ class TracedTraining:
     def can_run(self, spread: Sharding) -> bool:
         """Whether the network can be divided like this."""
         layout = layout_of(self.workload, spread)
-        if layout not in self._refused and layout not in self._program.steps:
+        if layout not in self._refused and layout not in self._steps:
             try:
                 self.step(spread)
             except InvalidInput:
@@ -256,9 +267,18 @@ class TracedTraining:
         )
 
 
+def traced_training(workload: TrainingWorkload) -> TracedTraining:
+    """The workload on the tape; workloads that differ only in how they are spread, in their data or their checkpoints share one.
+
+    Raises InvalidInput naming the field that is wrong.
+    """
+    written = _written(workload, *SPREAD_AND_DATA)
+    return TracedTraining(workload) if written is None else _newest_traced(written)
+
+
 def _program(workload: TrainingWorkload) -> Program:
-    document = workload.model_dump_json(exclude={"parallelism", "data", "checkpoints"})
-    return Program(_prepared(workload)) if len(document) > LONGEST_KEPT else _newest_programs(Written(document, workload))
+    written = _written(workload, *SPREAD_AND_DATA, *OF_THE_OPTIMIZER)
+    return Program(_prepared(workload)) if written is None else _newest_programs(written)
 
 
 @dataclass(frozen=True, slots=True)
@@ -267,6 +287,17 @@ class Written:
 
     document: str
     workload: TrainingWorkload = field(compare=False)
+
+
+def _written(workload: TrainingWorkload, *left_out: str) -> Written | None:
+    """The workload without some fields; None where it is too long to be kept."""
+    document = workload.model_dump_json(exclude=set(left_out))
+    return None if len(document) > LONGEST_KEPT else Written(document, workload)
+
+
+@lru_cache(maxsize=PROGRAMS_KEPT)
+def _newest_traced(written: Written) -> TracedTraining:
+    return TracedTraining(written.workload)
 
 
 @lru_cache(maxsize=PROGRAMS_KEPT)

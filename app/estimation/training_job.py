@@ -8,14 +8,13 @@ from app.estimation.checkpoints import checkpoint_bytes
 from app.estimation.disk_use import disk_samples_per_second, starved
 from app.estimation.estimate import Compute, Estimate, HostMemory, Storage
 from app.estimation.host_memory import HostJob, deep_learning_host_memory
-from app.estimation.job import Needs
 from app.estimation.network_job import NetworkJob
 from app.estimation.speed import DataFeed, TrainingPass, training_speed
 from app.estimation.speed.training import CardTimes, times_on
 from app.estimation.storage import StorageJob, read_bytes_per_second, storage_need, tokenized_bytes
 from app.estimation.strategies import chosen_strategy, training_strategies
 from app.estimation.support import training_cautions, training_unsupported
-from app.estimation.training import TracedTraining
+from app.estimation.training import traced_training
 from app.hardware import Gpu
 from app.placement import Finding, Placement, Sharding, Speed, Unplaceable
 from app.tape.trace import PRECISIONS
@@ -31,8 +30,8 @@ class TrainingJob(NetworkJob[TrainingWorkload]):
 
     def __init__(self, workload: TrainingWorkload) -> None:
         self.workload = workload
-        self.traced = TracedTraining(workload)
-        self._needs = Needs(self.traced.gpu_memory)
+        self.traced = traced_training(workload)
+        self._needs = self.traced.needs
         self._host: dict[Sharding, int] = {}
         self._times: dict[str, CardTimes] = {}
 
