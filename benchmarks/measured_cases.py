@@ -86,7 +86,7 @@ def _tuning(case: Case) -> dict[str, Any]:
     if lora := work.get("lora"):
         precision = "fp32" if lora.get("autocast_adapter_dtype", True) else work["precision"]
         return {
-            "method": "lora",
+            "method": "qlora" if lora.get("quantized") else "lora",
             "rank": lora["r"],
             "dora": lora.get("use_dora", False),
             "target_modules": "all_linear" if lora["target_modules"] == "all-linear" else lora["target_modules"],

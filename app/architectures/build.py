@@ -17,6 +17,7 @@ from app.architectures.readers import (
     torchvision_config,
     transformers_config,
 )
+from app.architectures.readers.layer_names import layer_names
 from app.architectures.readers.likeness import Unmodelled, too_unlike
 from app.workloads.fields import invalid_field
 from app.workloads.model import ConfigModel, GraphModel, LayerListModel, ModelReference, PresetModel, SizeModel
@@ -72,6 +73,6 @@ def build_from_config(config: Mapping[str, Any], options: Options) -> Network:
         what = f"model type '{str(config['model_type'])[:60]}'"
     else:
         raise invalid_field("model.config", "there is neither model_type nor _class_name in it: is this the model's config.json?")
-    if builder is not None:
-        return builder(config, options)
-    return likeness.network(config, what, options)
+    network = likeness.network(config, what, options) if builder is None else builder(config, options)
+    network.layer_names = layer_names(config)
+    return network

@@ -69,8 +69,13 @@ class GatedDeltaNet(Module):
         self.spec, self.layer = spec, layer
         convolved, gates = 2 * spec.keys + spec.values, 2 * spec.value_heads
         self.conv1d = CausalConvolution(convolved, spec.taps, spec.activation, bias=False)
-        widths = (convolved + spec.values, gates) if spec.joined else (convolved, spec.values, spec.value_heads, spec.value_heads)
-        self.projections = [Linear(spec.hidden, width, bias=False) for width in widths]
+        if spec.joined:
+            self.in_proj_qkvz = Linear(spec.hidden, convolved + spec.values, bias=False)
+            self.in_proj_ba = Linear(spec.hidden, gates, bias=False)
+        else:
+            self.in_proj_qkv = Linear(spec.hidden, convolved, bias=False)
+            self.in_proj_z = Linear(spec.hidden, spec.values, bias=False)
+            self.in_proj_b, self.in_proj_a = (Linear(spec.hidden, spec.value_heads, bias=False) for _ in range(2))
         self.dt_bias, self.A_log = Parameter(spec.value_heads), Parameter(spec.value_heads)
         self.norm = NormThenGate(spec.value_size)
         self.out_proj = Linear(spec.values, spec.hidden, bias=False)
@@ -94,8 +99,8 @@ class GatedDeltaNet(Module):
         """What is convolved, the output's gate, both gates of the rule, and what the reference holds of the projection meanwhile."""
         spec = self.spec
         if not spec.joined:
-            return [projection(x) for projection in self.projections]
-        mixed, gates = (projection(x) for projection in self.projections)
+            return [self.in_proj_qkv(x), self.in_proj_z(x), self.in_proj_b(x), self.in_proj_a(x)]
+        mixed, gates = self.in_proj_qkvz(x), self.in_proj_ba(x)
         *parts, gate = op.split(mixed, (spec.keys, spec.keys, spec.values, spec.values))
         parts = [op.contiguous(part) for part in parts]
         joined = op.concatenate(parts, axis=-1)

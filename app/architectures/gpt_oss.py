@@ -8,7 +8,7 @@ from app.architectures.network import Options
 from app.architectures.positions import Turns
 from app.tape import operators as op
 from app.tape.dtypes import INT64
-from app.tape.modules import Linear, Module
+from app.tape.modules import Module
 from app.tape.tensor import Parameter, Tensor
 
 
@@ -47,11 +47,11 @@ class Router(Module):
 
     def __init__(self, hidden: int, experts: ExpertsSpec) -> None:
         self.chosen = experts.chosen
-        self.projection = Linear(hidden, experts.experts)
+        self.weight, self.bias = Parameter(experts.experts, hidden), Parameter(experts.experts)
 
     def __call__(self, x: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         """Logits, weights and places of the chosen experts of each token [tokens, hidden]."""
-        logits = self.projection(x)
+        logits = op.linear(x, self.weight, self.bias)
         values, places = op.top_k(logits, self.chosen)
         return logits, op.softmax(values), places
 

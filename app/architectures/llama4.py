@@ -64,10 +64,10 @@ class Router(Module):
 
     def __init__(self, hidden: int, experts: ExpertsSpec) -> None:
         self.chosen = experts.chosen
-        self.projection = Linear(hidden, experts.experts, bias=False)
+        self.router = Linear(hidden, experts.experts, bias=False)
 
     def __call__(self, x: Tensor) -> Tensor:
-        logits = self.projection(x)
+        logits = self.router(x)
         best, places = op.top_k(logits, self.chosen)
         scores = op.copied(logits)
         del best, places

@@ -3,6 +3,7 @@
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
+from types import MappingProxyType
 from typing import ClassVar
 
 from app.architectures.cache import DecoderCache
@@ -50,6 +51,7 @@ class Network(Module, ABC):
     vocabulary: int | None = None
     assumed: str | None = None  # said of how it is run or trained
     taken_for: str | None = None  # said where the network is only the nearest one known
+    layer_names: Mapping[str, str] = MappingProxyType({})  # ends of linear layers' paths here -> in the library that it is written for
     _listed: Mapping[str, Parameter] | None = None
 
     def finish(self) -> None:

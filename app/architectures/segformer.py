@@ -154,19 +154,29 @@ class Stage(Module):
         return op.contiguous(_as_map(x, height, width))
 
 
+class Projection(Module):
+    """A stage's channels to the decoder's."""
+
+    def __init__(self, width: int, channels: int) -> None:
+        self.proj = Linear(width, channels)
+
+    def __call__(self, x: Tensor) -> Tensor:
+        return self.proj(x)
+
+
 class Decoder(Module):
     """Every stage's map projected to as many channels, enlarged to the first one's size, joined and fused; scores for each position."""
 
     def __init__(self, spec: SegformerSpec) -> None:
         self.dropout = spec.decoder_dropout
-        self.linear_projections = [Linear(stage.width, spec.decoder) for stage in spec.stages]
+        self.linear_projections = [Projection(stage.width, spec.decoder) for stage in spec.stages]
         self.linear_fuse = Conv2d(len(spec.stages) * spec.decoder, spec.decoder, 1, bias=False)
         self.batch_norm = BatchNorm(spec.decoder)
         self.classifier = Conv2d(spec.decoder, spec.labels, 1)
 
     def __call__(self, maps: list[Tensor]) -> Tensor:
         size = maps[0].shape[2:]
-        enlarged = [_enlarged(x, linear, size) for x, linear in zip(maps, self.linear_projections, strict=True)]
+        enlarged = [_enlarged(x, project, size) for x, project in zip(maps, self.linear_projections, strict=True)]
         x = self.linear_fuse(op.promoted_concatenation(enlarged, axis=1))
         x = self.batch_norm(x)
         x = op.activation(x, "relu")
@@ -174,9 +184,9 @@ class Decoder(Module):
         return self.classifier(x)
 
 
-def _enlarged(x: Tensor, linear: Linear, size: tuple[int, ...]) -> Tensor:
+def _enlarged(x: Tensor, projection: Projection, size: tuple[int, ...]) -> Tensor:
     batch, _, height, width = x.shape
-    projected = linear(x.flatten(2).transpose(1, 2))
+    projected = projection(x.flatten(2).transpose(1, 2))
     laid_out = projected.view(batch, projected.shape[2], height, width)
     return op.resampled(op.raise_to_fp32(laid_out), batch, projected.shape[2], *size)
 

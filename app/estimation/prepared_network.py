@@ -98,7 +98,8 @@ def _add_adapters(network: Network, tuning: AdapterTuning) -> None:
     if tuning.method == "qlora":
         adapters.quantize_linears(network, rest=None if dtype.half else dtype)
     kind = adapters.DoraLinear if tuning.dora else adapters.LoraLinear
-    count = adapters.add_adapters(network, targets, rank=tuning.rank, dropout=tuning.dropout, dtype=dtype, kind=kind)
+    names = network.layer_names
+    count = adapters.add_adapters(network, targets, rank=tuning.rank, dropout=tuning.dropout, dtype=dtype, kind=kind, names=names)
     if not count:
         raise invalid_field("tuning.target_modules", "no linear layer of this network has one of these names")
     adapters.train_modules(network, tuning.modules_to_save)

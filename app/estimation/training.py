@@ -248,7 +248,8 @@ class TracedTraining:
             Category.ACTIVATIONS: f"{inputs.batch} x {inputs.sequence} tokens" if self.is_text else f"{inputs.batch} samples",
         }
         if isinstance(workload.tuning, AdapterTuning) and workload.tuning.method == "qlora":
-            notes[Category.WEIGHTS] = "linear layers at 4.127 bits (NF4, double quantization), everything else at fp32"
+            rest = "fp32" if _traced_precision(workload).startswith("amp") else weights.name
+            notes[Category.WEIGHTS] = f"linear layers at 4.127 bits (NF4, double quantization), everything else at {rest}"
         if self.network.vocabulary and self.is_text:
             rows = inputs.batch * (inputs.target or inputs.sequence)
             notes[Category.LOGITS] = f"up to 12 B x {rows:,} tokens x {self.network.vocabulary:,} words in the vocabulary"

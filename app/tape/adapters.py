@@ -1,6 +1,7 @@
 """What is trained and how: adapters on linear layers, 4-bit bases, frozen parts. Each changes the network before it is traced."""
 
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Mapping
+from types import MappingProxyType
 
 from app.tape import operators as op
 from app.tape.dtypes import BF16, FP32, DType
@@ -12,36 +13,46 @@ from app.units import ceil_div
 ATTENTION_PARTS = {"self_attn", "attn", "attention", "self_attention", "SelfAttention", "EncDecAttention", "encoder_attn"}
 HEADS = ("lm_head", "classifier", "head", "fc", "score", "cls", "output_projection")
 
+NO_NAMES: Mapping[str, str] = MappingProxyType({})
+
 NF4_BLOCK, NF4_NESTED_BLOCK = 64, 256  # elements with one 8-bit scale; scales with one fp32 scale (QLoRA, double quantization)
 
 
 class LoraLinear(Module):
     """peft's LoRA layer: base(x) + B(A(dropout(x))), where the adapter works in its own type and the input is cast to it."""
 
-    def __init__(self, base: Module, inputs: int, outputs: int, *, rank: int, dropout: float, dtype: DType) -> None:
+    def __init__(self, base: "Linear | Linear4bit", *, rank: int, dropout: float, dtype: DType) -> None:
+        outputs, inputs = base.weight.shape
         self.base_layer = base
         self.lora_A = Linear(inputs, rank, bias=False)
         self.lora_B = Linear(rank, outputs, bias=False)
         self.dropout, self.dtype = dropout, dtype
-        for part in (self.lora_A, self.lora_B):
-            part.weight.own_dtype = part.weight.dtype = dtype
+        self._belongs(self.lora_A.weight, self.lora_B.weight)
+
+    def _belongs(self, *weights: Parameter) -> None:
+        """These weights are the adapter's: in its type, and as often in the network as the layer."""
+        for weight in weights:
+            weight.own_dtype = weight.dtype = self.dtype
+            weight.times = self.base_layer.weight.times
+
+    def _input(self, x: Tensor) -> Tensor:
+        """In the adapter's type; on a 4-bit layer autocast chooses the type of each product. Source: peft 0.21, tuners/lora/bnb.py."""
+        return x if isinstance(self.base_layer, Linear4bit) and x.tape.autocast else op.cast(x, self.dtype)
 
     @property
     def weight(self) -> Parameter:
         """That of the base layer, as networks ask for its type. Source: peft 0.21, BaseTunerLayer.weight."""
-        weight: Parameter = self.base_layer.weight  # type: ignore[attr-defined]
-        return weight
+        return self.base_layer.weight
 
     @property
     def bias(self) -> Parameter | None:
         """That of the base layer, which some networks use apart from it."""
-        bias: Parameter | None = self.base_layer.bias  # type: ignore[attr-defined]
-        return bias
+        return self.base_layer.bias
 
     def __call__(self, x: Tensor) -> Tensor:
-        result = self.base_layer(x)  # type: ignore[operator]
+        result = self.base_layer(x)
         dtype = result.dtype
-        x = op.cast(x, self.dtype)
+        x = self._input(x)
         delta = op.scaled(self.lora_B(self.lora_A(op.dropout(x, self.dropout))))
         result = op.add(result, delta)
         return op.cast(result, dtype)
@@ -54,16 +65,16 @@ class DoraLinear(LoraLinear):
     Source: Liu et al. 2024 (DoRA); peft 0.21, tuners/lora/dora.py.
     """
 
-    def __init__(self, base: Module, inputs: int, outputs: int, *, rank: int, dropout: float, dtype: DType) -> None:
-        super().__init__(base, inputs, outputs, rank=rank, dropout=dropout, dtype=dtype)
-        self.shape = (outputs, inputs)
-        self.magnitude = Parameter(outputs)
-        self.magnitude.own_dtype = self.magnitude.dtype = dtype
+    def __init__(self, base: "Linear | Linear4bit", *, rank: int, dropout: float, dtype: DType) -> None:
+        super().__init__(base, rank=rank, dropout=dropout, dtype=dtype)
+        self.shape = base.weight.shape
+        self.magnitude = Parameter(self.shape[0])
+        self._belongs(self.magnitude)
 
     def __call__(self, x: Tensor) -> Tensor:
-        result = self.base_layer(x)  # type: ignore[operator]
+        result = self.base_layer(x)
         dtype, bias = result.dtype, self.bias
-        x = op.cast(x, self.dtype)
+        x = self._input(x)
         base = None if self.dropout else result
         x = op.dropout(x, self.dropout)
         update = self._adapter(x.tape.empty((self.shape[1], self.shape[1]), self.lora_A.weight.dtype)).transpose(0, 1)
@@ -85,7 +96,7 @@ class DoraLinear(LoraLinear):
         """The whole base matrix in the type of the input: unpacked where it is packed."""
         if isinstance(self.base_layer, Linear4bit):
             return x.tape.empty(self.shape, x.dtype, Category.WORKSPACE)
-        return op.cast(self.base_layer.weight, x.dtype)  # type: ignore[attr-defined]
+        return op.cast(self.base_layer.weight, x.dtype)
 
 
 def _row_norms(weight: Tensor, update: Tensor) -> Tensor:
@@ -119,18 +130,22 @@ def freeze(network: Module) -> None:
 
 
 def add_adapters(
-    network: Module, targets: str | Collection[str], *, rank: int, dropout: float, dtype: DType, kind: type[LoraLinear] = LoraLinear
-) -> int:
-    """Puts adapters on the target layers and freezes the rest. Gives the number of layers adapted (in the traced blocks)."""
+    network: Module, targets: str | Collection[str], *, rank: int, dropout: float, dtype: DType,
+    kind: type["LoraLinear"] = LoraLinear, names: Mapping[str, str] = NO_NAMES,
+) -> int:  # fmt: skip
+    """Puts adapters on the target layers and freezes the rest. Gives the number of layers adapted (in the traced blocks).
+
+    `names`: ends of layers' paths here -> in the library that the targets are written for, where they differ. A layer that the network
+    uses under two names has one adapter.
+    """
     freeze(network)
-    found = [(parent, name, layer) for parent, name, layer in _linears(network) if _is_target(name, parent[1], targets)]
-    for (holder, _), name, layer in found:
-        outputs, inputs = layer.weight.shape
-        adapted = kind(layer, inputs, outputs, rank=rank, dropout=dropout, dtype=dtype)
-        for parameter in adapted.parameters():
-            parameter.times = layer.weight.times
-        _replace(holder, name, adapted)
-    return len(found)
+    linears = _linears(network)
+    wanted = {id(layer): layer for (_, path), name, layer in linears if _is_target(f"{path}.{name}", targets, names)}
+    adapted = {key: kind(layer, rank=rank, dropout=dropout, dtype=dtype) for key, layer in wanted.items()}
+    for (holder, _), name, layer in linears:
+        if id(layer) in adapted:
+            _replace(holder, name, adapted[id(layer)])
+    return len(adapted)
 
 
 def quantize_linears(network: Module, compute: DType = BF16, rest: DType | None = FP32) -> None:
@@ -165,12 +180,14 @@ def _replace(holder: Module, name: str, layer: Module) -> None:
         setattr(holder, own, layer)
 
 
-def _is_target(name: str, path: str, targets: str | Collection[str]) -> bool:
+def _is_target(path: str, targets: str | Collection[str], names: Mapping[str, str]) -> bool:
+    *parents, name = path.split(".")
     if targets == "attention":
-        return bool(ATTENTION_PARTS & set(path.split(".")))
+        return bool(ATTENTION_PARTS & set(parents))
     if targets == "all_linear":
         return name not in HEADS
-    return name in targets or any(f"{path}.{name}".endswith(f".{target}") for target in targets)
+    known_as = next((theirs for ours, theirs in names.items() if f".{path}".endswith(f".{ours}")), path)
+    return any(f".{known_as}".endswith(f".{target}") for target in targets)
 
 
 def train_modules(network: Module, names: Iterable[str]) -> None:

@@ -1,0 +1,43 @@
+"""What transformers and diffusers call the linear layers that have another name here.
+
+Adapters are put on layers by name, and people write the names of the library that they train with.
+"""
+
+from collections.abc import Mapping
+from types import MappingProxyType
+
+VISION_ATTENTION = {"attention.out_proj": "attention.o_proj"}
+WIDE_PROJECTIONS = {"fc1": "up_proj", "fc2": "down_proj"}
+POINTWISE_CONVOLUTIONS = {"fc1": "pwconv1", "fc2": "pwconv2"}
+LATENT_QUERIES = {"q": "q_proj", "q.a_proj": "q_a_proj", "q.b_proj": "q_b_proj"}
+BERT = {"intermediate": "intermediate.dense", "attention_output.dense": "attention.output.dense"}
+
+# model_type -> the end of a layer's path here -> the end of its path in transformers 5.23.
+TRANSFORMERS: Mapping[str, Mapping[str, str]] = {
+    **dict.fromkeys(("bert", "roberta", "xlm-roberta", "electra", "camembert", "ernie", "data2vec-text", "deberta-v2"), BERT),
+    "albert": {"intermediate": "ffn", "output.dense": "ffn_output", "attention_output.dense": "attention.dense"},
+    "distilbert": {
+        "query": "q_lin", "key": "k_lin", "value": "v_lin", "attention_output.dense": "attention.out_lin",
+        "intermediate": "ffn.lin1", "output.dense": "ffn.lin2", "head.dense": "vocab_transform", "head.decoder": "vocab_projector",
+    },
+    "phi": {"self_attn.o_proj": "self_attn.dense"},
+    "gptj": {"self_attn.o_proj": "attn.out_proj", "fc1": "fc_in", "fc2": "fc_out"},
+    "starcoder2": {"fc1": "c_fc", "fc2": "c_proj"},
+    **dict.fromkeys(("arcee", "nemotron", "nemotron_h"), WIDE_PROJECTIONS),
+    **dict.fromkeys(("deepseek_v2", "deepseek_v3"), LATENT_QUERIES),
+    "granitemoehybrid": {"mlp.gate_up_proj": "shared_mlp.input_linear", "mlp.down_proj": "shared_mlp.output_linear"},
+    **dict.fromkeys(("vit", "vit_msn", "deit", "dinov2", "dinov2_with_registers"), VISION_ATTENTION),
+    **dict.fromkeys(("convnext", "convnextv2"), POINTWISE_CONVOLUTIONS),
+}  # fmt: skip
+
+# The same for every network of diffusers 0.42.
+DIFFUSERS: Mapping[str, str] = {
+    "to_out": "to_out.0",
+    **{f"{part}.proj_in": f"{part}.net.0.proj" for part in ("ff", "ff_context", "ffn")},
+    **{f"{part}.proj_out": f"{part}.net.2" for part in ("ff", "ff_context", "ffn")},
+}
+
+
+def layer_names(config: Mapping[str, object]) -> Mapping[str, str]:
+    """The end of a linear layer's path here -> the end of its path in the library that wrote such a config.json, where they differ."""
+    return DIFFUSERS if "_class_name" in config else TRANSFORMERS.get(str(config.get("model_type")), MappingProxyType({}))
