@@ -142,7 +142,8 @@ RECURRENT: dict[str, Config] = {
     "granitemoehybrid": {**EXPERTS, **MAMBA_HEADS, "layer_types": ["mamba", "mamba", "attention", "mamba"]},
 }  # decoders that hold states beside or instead of keys and values
 ENCODERS: dict[str, Config] = {
-    **dict.fromkeys(("bert", "roberta", "electra"), SHAPE),
+    **dict.fromkeys(("bert", "roberta", "electra", "mpnet", "nomic_bert"), SHAPE),
+    "eurobert": {**SHAPE, "num_key_value_heads": 4},
     "modernbert": {**SHAPE, "num_hidden_layers": 6},
     "deberta-v2": {**SHAPE, "relative_attention": True, "pos_att_type": ["p2c", "c2p"], "share_att_key": True},
     "distilbert": {"vocab_size": 4096, "dim": 256, "n_layers": 4, "n_heads": 4, "hidden_dim": 512},

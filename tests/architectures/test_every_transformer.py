@@ -59,7 +59,7 @@ def test_every_trained_weight_gets_a_gradient(kind: str) -> None:
     assert trace.most_of(Category.GRADIENTS) >= 4 * trace.trainable
 
 
-@pytest.mark.parametrize("kind", ALL.keys() - {"albert"})  # which offers no checkpointing
+@pytest.mark.parametrize("kind", ALL.keys() - {"albert", "mpnet"})  # which offer no checkpointing
 def test_checkpointing_recomputes_and_never_raises_what_is_kept(kind: str) -> None:
     kept, recomputed = trained(built(kind)), trained(built(kind, checkpointed=True))
     assert recomputed.saved_activations < kept.saved_activations
