@@ -6,7 +6,7 @@ from app.architectures.build import build_network
 from app.architectures.network import Inputs, Network, Options
 from app.architectures.readers.likeness import Unmodelled
 from app.architectures.stand_in import stand_in
-from app.estimation.residuals import FAMILIES, SIZE_ONLY, UNMEASURED, Residual
+from app.estimation.residuals import FAMILIES, RELATIVE, SIZE_ONLY, UNMEASURED, Residual
 from app.placement import Finding
 from app.tape import adapters
 from app.tape.dtypes import BY_NAME
@@ -41,7 +41,7 @@ def prepare_network(workload: TrainingWorkload | InferenceWorkload, options: Opt
         remedy = "Weights are near the truth; treat activations and cache as a guide."
         message = f"{network.taken_for[:1].upper()}{network.taken_for[1:]}."
         finding = Finding(severity="caution", code="nearest_family", message=message, remedy=remedy)
-        return PreparedNetwork(network=network, residual=UNMEASURED, findings=(finding,))
+        return PreparedNetwork(network=network, residual=RELATIVE, findings=(finding,))
     assumed = Finding(severity="note", code="assumed_run", message=f"Taken for granted: {network.assumed}.")
     findings = (assumed,) if network.assumed else ()
     return PreparedNetwork(network=network, residual=FAMILIES.get(network.family, UNMEASURED), findings=findings)

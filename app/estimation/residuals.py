@@ -31,6 +31,9 @@ FAMILIES = {
     "dense": Residual(0.02, 0.04),
 }
 UNMEASURED = Residual(0.10, 0.20, "model")  # a program that no measured case covers, or a framework other than the one measured
+# Networks taken for their nearest relative, 245 runs of 69 types of transformers 5.23 (small ones, in which activations weigh more than in
+# use): 19 in 20 of the measured peaks lie within these shares, where UNMEASURED held 11 in 20.
+RELATIVE = Residual(0.45, 0.95, "model")
 SHARDED = Residual(
     0.10, 0.35, "model"
 )  # shared states, split matrices, stages, offload: published DeepSpeed and FSDP runs, mostly -8 to +31 %

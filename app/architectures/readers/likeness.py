@@ -23,8 +23,10 @@ UNLIKE_FIELDS = (  # weights that no relative has
     "patch_size",  # patches of an image in place of a token table (BEiT)
     "mamba_d_state",  # state-space layers, some of them with shared attention (Zamba)
 )
-# Vision-language models of which the nearest relative has half the parameters or twice as many (counted with transformers 5.23).
-UNLIKE_TYPES = frozenset({"git", "blip", "idefics", "inkling_mm_model", "muse_spark"})
+# Of these the nearest relative has half the parameters or memory, or twice as much (measured with transformers 5.23).
+UNLIKE_TYPES = frozenset(
+    {"git", "got_ocr2", "hrm_text", "blip", "idefics", "inkling_mm_model", "inkling_text", "inkling2_text", "luke", "muse_spark"}
+)
 USUAL_HEAD_SIZE = 128
 A_DECODER = "a Llama-like decoder"
 FURTHEST_LIKENESS = 0.05  # share of a model's parameters by which a likeness may differ

@@ -1,16 +1,21 @@
-"""Configurations of decoders whose layers convolve or recur in place of attending: LFM2, Zamba 2."""
+"""Configurations of decoders whose layers convolve or recur in place of attending: LFM2, Zamba 2, RecurrentGemma."""
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
+from app.architectures.cache import CacheLayer
+from app.architectures.gemma import GemmaNorm
 from app.architectures.hybrid import RecurrenceSpec
 from app.architectures.lfm2 import Lfm2, ShortConvolution, cached_inputs
 from app.architectures.mamba2 import Mamba2Spec
 from app.architectures.mixture_of_experts import ExpertsSpec
 from app.architectures.network import Network, Options
-from app.architectures.readers.fields import divides, flag, integer, items, layers, optional_count, positive
+from app.architectures.readers.fields import divides, flag, integer, items, layers, optional_count, positive, turned_share
 from app.architectures.readers.llama import llama_spec
 from app.architectures.readers.mixtures import chosen_experts
+from app.architectures.recurrent_gemma import RecurrentGemma, RecurrentMixer
+from app.architectures.rotary_attention import PartlyTurnedAttention
 from app.architectures.zamba2 import SharingSpec, Zamba2
 from app.units import round_up
 
@@ -103,3 +108,42 @@ def _hybrid_layers(config: Config, count: int) -> tuple[bool, ...]:
         return tuple(layer < len(kinds) and kinds[layer] == "hybrid" for layer in range(count))
     named = items(config, "hybrid_layer_ids") or ZAMBA2_HYBRIDS
     return tuple(layer in named for layer in range(count))
+
+
+RECURRENT_GEMMA_DEFAULTS: dict[str, Any] = {
+    "vocab_size": 256_000, "hidden_size": 2560, "intermediate_size": 15_360, "num_hidden_layers": 26, "num_attention_heads": 10,
+    "hidden_activation": "gelu_pytorch_tanh", "tie_word_embeddings": True, "attention_window_size": 2048,
+}  # fmt: skip
+
+
+def recurrent_gemma(config: Config, options: Options) -> Network:
+    """RecurrentGemmaConfig: two recurrences, then attention to a window; half of the width given goes to the gate."""
+    config = {**RECURRENT_GEMMA_DEFAULTS, **config}
+    count, width = layers(config, "num_hidden_layers"), integer(config, "intermediate_size") // 2
+    recurrent = tuple(str(kind) in ("recurrent", "linear_attention") for kind in _repeated_kinds(config, count))
+    window = integer(config, "attention_window_size", "sliding_window")
+    spec = llama_spec(
+        {**config, "intermediate_size": max(1, width)},
+        norm=GemmaNorm,
+        scaled_embeddings=True,
+        output_bias=True,
+        feed_forward_bias=True,
+        windows=(window,) * count,
+        capped_logits=True,
+    )
+    spec = replace(spec, rotary_size=int(spec.head_size * turned_share(config, "partial_rotary_factor", 0.5)))
+    channels, taps = integer(config, "lru_width", default=spec.hidden), integer(config, "conv1d_width", default=4)
+    divides("lru_width", channels, spec.heads, "num_attention_heads")
+    recurrence = RecurrenceSpec(
+        layers=recurrent,
+        mixer=lambda layer: RecurrentMixer(spec.hidden, channels, spec.heads, taps, spec.activation, layer),
+        cached=CacheLayer(convolution=(channels, taps), state=(channels,)),
+    )
+    return RecurrentGemma(spec, ExpertsSpec.none(count), recurrence, options, PartlyTurnedAttention)
+
+
+def _repeated_kinds(config: Config, count: int) -> list[Any]:
+    """The kinds of `block_types`, over and over, unless each layer is named."""
+    named = items(config, "layers_block_type") or items(config, "layer_types")
+    kinds = named or items(config, "block_types") or ["recurrent", "recurrent", "attention"]
+    return [kinds[layer % len(kinds)] for layer in range(count)]

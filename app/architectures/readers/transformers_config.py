@@ -132,6 +132,7 @@ PROGRAMS: dict[str, Builder] = {
     "qwen3_5_text": state_spaces.qwen3_5,
     "qwen3_moe": mixtures.qwen3_moe,
     "qwen3_next": state_spaces.qwen3_next,
+    "recurrent_gemma": recurrent_hybrids.recurrent_gemma,
     "roberta": encoders.roberta,
     "seed_oss": llama_relatives.seed_oss,
     "siglip": image_encoders.siglip,

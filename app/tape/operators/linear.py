@@ -68,6 +68,23 @@ def matmul(a: Tensor, b: Tensor, dtype: DType | None = None) -> Tensor:
     return attach(out, [a, b], [a if b.requires_grad else None, b if a.requires_grad else None], backward)
 
 
+def biased_products(x: Tensor, weight: Tensor, bias: Tensor) -> Tensor:
+    """Products [heads, rows, inner] x [heads, inner, columns] with a bias for each head (baddbmm). Keeps both factors."""
+    x, weight, bias = lower(x), lower(weight), lower(bias)
+    tape = x.tape
+    out = tape.empty((*x.shape[:-1], weight.shape[-1]), x.dtype)
+    flops = FLOPS_PER_MAC * x.size * weight.shape[-1]
+    _charge(x.meta, weight.meta, out.meta, flops, out)
+    wanted, metas = [t.meta if t.requires_grad else None for t in (x, weight, bias)], (x.meta, weight.meta, out.meta)
+
+    def backward(gradient: Tensor) -> Gradients:
+        for _ in range(2):
+            _charge(*metas, flops, gradient)
+        return [meta and tape.like(meta) for meta in wanted]
+
+    return attach(out, [x, weight, bias], [x if weight.requires_grad else None, weight if x.requires_grad else None], backward)
+
+
 def embedding(indices: Tensor, weight: Tensor) -> Tensor:
     """Rows of a table. Keeps the indices; the gradient is dense, as large as the table."""
     tape = weight.tape

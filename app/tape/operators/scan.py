@@ -4,7 +4,7 @@ Source: mamba_selective_scan in modeling_mamba.py (transformers 5.23).
 """
 
 from app.tape.autograd import Gradients, attach, elementwise_work
-from app.tape.dtypes import DType
+from app.tape.dtypes import FP32, DType
 from app.tape.operators.casting import raise_to_fp32
 from app.tape.operators.linear import FLOPS_PER_MAC
 from app.tape.tensor import Meta, Tape, Tensor
@@ -112,3 +112,33 @@ def solve_triangular(system: Tensor, x: Tensor) -> Tensor:
         return [of_system, of_x]
 
     return attach(out, [system, x], [system, out], backward)
+
+
+def linear_recurrence(gate: Tensor, x: Tensor) -> tuple[Tensor, Tensor]:
+    """h_t = gate_t h_(t-1) + x_t in fp32, step by step, each written into its place of one tensor [batch, length, channels]; and the last.
+
+    Every step keeps its gate in fp32 and the state before it. Going back, the whole gradient is copied for every place written, and each
+    step's share of a gradient is written into zeros of the whole size before it is added to the others'.
+    Source: _rnn_scan in modeling_recurrent_gemma.py (transformers 5.23).
+    """
+    tape, (batch, length, channels) = x.tape, x.shape
+    kept = length if tape.keeps else 1
+    out = tape.empty(x.shape, x.dtype)
+    gates = gate if gate.dtype is FP32 else tape.empty((kept, batch, channels), FP32)
+    states, last = tape.empty((kept, batch, channels), FP32), tape.empty((batch, channels), FP32)
+    elementwise_work(tape, gate, x, states, out)
+    whole, metas = out.meta, (gate.meta, x.meta)
+
+    def backward(gradient: Tensor) -> Gradients:
+        copied = tape.like(whole)
+        sums: list[Tensor | None] = [tape.like(meta) for meta in metas]
+        for place, meta in reversed(list(enumerate(metas))):
+            of_step = tape.like(meta)
+            sums[place] = _summed(tape, meta)
+            del of_step
+        del copied
+        return sums
+
+    attached = attach(out, [gate, x], [gates, states], backward)
+    last.node, last.requires_grad = attached.node, attached.requires_grad
+    return attached, last
