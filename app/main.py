@@ -76,3 +76,4 @@ def _settle(site: Site) -> None:
         site.catalogue.snapshot()
     gc.collect()
     gc.freeze()
+    gc.enable()  # off since `rigwise serve` began

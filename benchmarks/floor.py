@@ -21,7 +21,7 @@ def page() -> Response:
     return Response(_page.render(rows=_rows), media_type="text/html")
 
 
-@app.get("/healthz")
-def healthy() -> dict[str, str]:
+@app.get("/readyz")
+def ready() -> dict[str, str]:
     """Ready."""
     return {"status": "ok"}

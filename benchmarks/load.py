@@ -12,7 +12,7 @@ import time
 from collections import Counter
 from collections.abc import Awaitable, Callable, Iterator
 from dataclasses import dataclass, field
-from itertools import islice
+from itertools import count, islice, repeat
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +25,8 @@ RESULTS = Path(__file__).parent / "results" / "load.json"
 PORT = 8194
 STEADY_CONNECTIONS, STEADY_SECONDS = 32, 60
 OVERLOAD_CONNECTIONS, OVERLOAD_SECONDS = 4 * MOST_AT_ONCE, 20
+PAUSE_SECONDS = 0.2  # of whoever was told to come back; five times as impatient as told
+SIGN_INS, SIGN_IN_SECONDS = 50, 20
 MANY, WARM = 50_000, 10_000
 FRESH_SHARE = 0.02  # of the many: the rest asks for one of 200 addresses again
 
@@ -42,13 +44,18 @@ class Tally:
         cuts = statistics.quantiles(self.seconds, n=100) if len(self.seconds) > 1 else [0.0] * 99
         return {
             "requests_a_second": round(sum(self.statuses.values()) / elapsed, 1), "answers": {str(k): v for k, v in self.statuses.items()},
-            "p50_ms": round(1000 * cuts[49], 1), "p99_ms": round(1000 * cuts[98], 1), "503_without_retry_after": self.without_retry_after,
+            "p50_ms": round(1000 * cuts[49], 1), "p95_ms": round(1000 * cuts[94], 1), "p99_ms": round(1000 * cuts[98], 1),
+            "503_without_retry_after": self.without_retry_after,
         }  # fmt: skip
 
 
 async def ask(reader: asyncio.StreamReader, writer: asyncio.StreamWriter, path: str) -> tuple[int, bool]:
     """One GET over a kept connection: the status, and whether the answer says when to come back."""
     writer.write(f"GET {path} HTTP/1.1\r\nHost: localhost\r\n\r\n".encode())
+    return await _answer(reader)
+
+
+async def _answer(reader: asyncio.StreamReader) -> tuple[int, bool]:
     head = (await reader.readuntil(b"\r\n\r\n")).decode("latin-1").lower()
     length = int(head.partition("content-length:")[2].partition("\r\n")[0])
     await reader.readexactly(length)
@@ -66,7 +73,7 @@ async def visitor(paths: Iterator[str], tally: Tally, going: Callable[[], bool])
             tally.seconds.append(time.perf_counter() - started)
         elif status == 503:
             tally.without_retry_after += not told_when
-            await asyncio.sleep(0.2)
+            await asyncio.sleep(PAUSE_SECONDS)
     writer.close()
     await writer.wait_closed()
 
@@ -105,6 +112,32 @@ async def overload(paths: Iterator[str]) -> dict[str, Any]:
         "healthz_slowest_ms": round(1000 * max(seconds for seconds, _ in health), 1),
         "recovered_after_s": round(time.perf_counter() - started, 2),
     }  # fmt: skip
+
+
+async def sign_ins() -> dict[str, Any]:
+    """Visitors of a public page alone, then beside fifty people who sign in all the time, each from a network of their own."""
+    alone = await crowd(1, SIGN_IN_SECONDS / 2, repeat("/catalogue/gpus"))
+    answers: Counter[int] = Counter()
+    working = [asyncio.create_task(_sign_in_for_ever(number, answers)) for number in range(SIGN_INS)]
+    beside = await crowd(1, SIGN_IN_SECONDS, repeat("/catalogue/gpus"))
+    for task in working:
+        task.cancel()
+    return {"public page alone": alone, "public page beside them": beside, "sign-ins": {str(k): v for k, v in answers.items()}}
+
+
+async def _sign_in_for_ever(number: int, answers: Counter[int]) -> None:
+    reader, writer = await asyncio.open_connection("127.0.0.1", PORT)
+    for attempt in count():
+        form = f"name=user-{number}-{attempt}&password=not-the-right-password"
+        writer.write(
+            f"POST /admin/sign-in HTTP/1.1\r\nHost: localhost\r\nSec-Fetch-Site: same-origin\r\n"
+            f"X-Forwarded-For: 10.{number}.{attempt % 250}.1\r\nContent-Type: application/x-www-form-urlencoded\r\n"
+            f"Content-Length: {len(form)}\r\n\r\n{form}".encode()
+        )
+        status, _ = await _answer(reader)
+        answers[status] += 1
+        if status == 503:
+            await asyncio.sleep(PAUSE_SECONDS)
 
 
 async def many(server: Server) -> dict[str, Any]:
@@ -150,6 +183,8 @@ def main() -> None:
         print(json.dumps({label: figures[label]}), flush=True)
     figures["overload"] = served(1, lambda _: overload(fresh_addresses()))
     print(json.dumps({"overload": figures["overload"]}), flush=True)
+    figures["50 sign-ins at once"] = served(1, lambda _: sign_ins())
+    print(json.dumps({"50 sign-ins at once": figures["50 sign-ins at once"]}), flush=True)
     figures["50,000 requests"] = served(1, many)
     text = json.dumps(figures, indent=1)
     print(text)

@@ -63,11 +63,15 @@ def pages(url: str, requests: int = REQUESTS) -> dict[str, Any]:
             "shared result": measured(server, [(_shared(server), None)] * requests),
             "catalogue": measured(server, [("/catalogue/gpus", None)] * requests),
         }
-        memory, cold = server.memory_mb()[0], server.cold_start_s
+        start = {
+            "memory_mb": round(server.memory_mb()[0]),
+            "cold_start_s": server.cold_start_s,
+            "cold_start_cpu_s": server.cold_start_cpu_s,
+        }
     with floor_of(size) as bare:
         least = measured(bare, [("/", None)] * REQUESTS)
     ratios = {name: round(one["cpu_ms"] / least["cpu_ms"], 2) for name, one in figures.items()}
-    return {"page_bytes": size, "pages": figures, "floor": least, "times_the_floor": ratios, "memory_mb": memory, "cold_start_s": cold}
+    return {"page_bytes": size, "pages": figures, "floor": least, "times_the_floor": ratios, **start}
 
 
 def _shared(server: Server) -> str:

@@ -19,11 +19,12 @@ START_SECONDS = 60
 
 @dataclass(frozen=True, kw_only=True)
 class Server:
-    """A running server: its port, its first process, and how long it took to answer."""
+    """A running server: its port, its first process, and how long it and the processors took until it was ready."""
 
     port: int
     pid: int
     cold_start_s: float
+    cold_start_cpu_s: float
 
     def processes(self) -> list[int]:
         """The first process and its workers."""
@@ -47,7 +48,7 @@ def _processor_seconds(pid: int) -> float:
 
 @contextmanager
 def serving(command: list[str], port: int, environment: dict[str, str]) -> Iterator[Server]:
-    """A server, once it answers /healthz."""
+    """A server, once it answers /readyz."""
     started = time.perf_counter()
     process = subprocess.Popen(command, env={**os.environ, **environment}, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     try:
@@ -55,7 +56,12 @@ def serving(command: list[str], port: int, environment: dict[str, str]) -> Itera
             if process.poll() is not None or time.perf_counter() - started > START_SECONDS:
                 raise RuntimeError(f"{' '.join(command)} does not answer")
             time.sleep(0.02)
-        yield Server(port=port, pid=process.pid, cold_start_s=time.perf_counter() - started)
+        yield Server(
+            port=port,
+            pid=process.pid,
+            cold_start_s=round(time.perf_counter() - started, 2),
+            cold_start_cpu_s=_processor_seconds(process.pid),
+        )
     finally:
         process.terminate()
         process.wait()
@@ -63,8 +69,8 @@ def serving(command: list[str], port: int, environment: dict[str, str]) -> Itera
 
 def _answers(port: int) -> bool:
     try:
-        fetch(http.client.HTTPConnection("127.0.0.1", port, timeout=5), "/healthz")
-    except OSError:
+        fetch(http.client.HTTPConnection("127.0.0.1", port, timeout=5), "/readyz")
+    except (OSError, RuntimeError):
         return False
     return True
 

@@ -1,5 +1,6 @@
 """Passwords: what is accepted, and hashing with Argon2id (RFC 9106), never more of it at a time than the machine can bear."""
 
+import os
 import threading
 from functools import cache
 
@@ -11,7 +12,7 @@ from app.errors import InvalidInput
 SHORTEST = 15  # characters; NIST SP 800-63B-4 for a password that may stand alone
 LONGEST = 200
 FEWEST_DIFFERENT = 5
-AT_A_TIME = 2  # hashes worked on
+AT_A_TIME = min(4, max(1, (os.cpu_count() or 1) // 2))  # hashes worked on: half of the processors is left to readers
 
 _HASHER = PasswordHasher(time_cost=3, memory_cost=32 * 1024, parallelism=1)  # above OWASP's least, 19 MiB and two passes
 _OFTEN_USED = frozenset({

@@ -22,7 +22,7 @@ from app.accounts.visitor import Visitor
 from app.database import Database
 from app.errors import Busy, RigwiseError
 
-AT_THE_DOOR = 8  # passwords being checked or waiting for it, of the 40 threads that answer requests
+AT_THE_DOOR = 8  # passwords being checked or waiting for it, of the 16 threads that answer requests
 STRANGER = "somebody"  # the log does not keep names that are none: people type passwords there
 
 

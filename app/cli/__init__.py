@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any, TextIO
 import typer
 
 from app.cli.imports import export, import_, undo
+from app.cli.serving import refuse, serve
 from app.cli.users import commands as user_commands
 from app.errors import InvalidInput, RigwiseError
 
@@ -25,10 +26,10 @@ app.add_typer(user_commands, name="user")
 app.command("import")(import_)
 app.command()(undo)
 app.command()(export)
+app.command()(serve)
 
 Document = Annotated[Path | None, typer.Argument(help="JSON file; standard input where none is given.")]
 Batch = Annotated[bool, typer.Option("--batch", help="JSON Lines in, JSON Lines out, in the same order.")]
-STOP_SECONDS = 10  # what a request under way has to come to its end after the server was told to stop
 LARGEST_DOCUMENT = 4 * 2**20  # bytes of one document
 
 
@@ -96,29 +97,6 @@ def advise(file: Document = None, batch: Batch = False) -> None:
 
 
 @app.command()
-def serve(
-    host: str = "127.0.0.1",
-    port: Annotated[int, typer.Option(min=0, max=65_535)] = 8000,
-    workers: Annotated[int, typer.Option(min=1, max=64)] = 1,
-) -> None:
-    """Serve the web site and the API, once the database is found whole."""
-    import uvicorn
-
-    from app.backup.integrity import problems_at_start
-    from app.logs import configure_logging
-    from app.web.metrics import shared_between
-
-    with _database() as database:
-        _refuse(problems_at_start(database))
-    configure_logging()
-    with shared_between(workers):
-        uvicorn.run(
-            "app.main:create_app", factory=True, host=host, port=port, workers=workers, server_header=False, access_log=False,
-            log_config=None, timeout_graceful_shutdown=STOP_SECONDS,
-        )  # fmt: skip
-
-
-@app.command()
 def migrate() -> None:
     """Bring the database to the current schema."""
     from app.migrate import migrate as run
@@ -147,15 +125,8 @@ def check(backup: Annotated[Path | None, typer.Argument(help="A backup; the data
     else:
         with _database() as database:
             problems = problems_of(database)
-    _refuse(problems)
+    refuse(problems)
     typer.echo("the backup is whole" if backup else "the database is whole, its history complete and untouched")
-
-
-def _refuse(problems: tuple[str, ...]) -> None:
-    for problem in problems:
-        typer.echo(problem, err=True)
-    if problems:
-        raise typer.Exit(1)
 
 
 @app.command()

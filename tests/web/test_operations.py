@@ -1,6 +1,7 @@
 """What an operator sees: logs without personal data, figures for Prometheus, and a site that sheds what is too much."""
 
 import asyncio
+import gc
 import json
 import os
 import threading
@@ -139,3 +140,9 @@ def test_health_is_answered_while_every_thread_is_busy(settings: Settings, monke
         finally:
             release.set()
         assert {answer.result().status_code for answer in waiting} == {200}
+
+
+def test_the_garbage_collector_that_rests_while_the_site_starts_works_once_it_serves(settings: Settings) -> None:
+    gc.disable()
+    with TestClient(create_app(settings)):
+        assert gc.isenabled()
