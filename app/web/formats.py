@@ -1,14 +1,17 @@
 """How figures read on a page. Every one is a filter of the templates."""
 
 from datetime import date
+from functools import lru_cache
 from typing import Any
 
 from app.money import SYMBOLS, Money
 from app.units import format_binary, format_count, format_decimal
 
+DAYS_KEPT = 1024
 MINUS = "\N{MINUS SIGN}"
 
 
+@lru_cache(maxsize=DAYS_KEPT)
 def day(value: date | str) -> str:
     """A date as people write it: "18 Nov 2026"."""
     then = date.fromisoformat(value) if isinstance(value, str) else value

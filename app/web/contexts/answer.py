@@ -171,13 +171,14 @@ def machines_view(limits: Document, advice: Document, unit: str) -> MachinesView
     """The machines of an advice document; `unit` is what their speed counts."""
     views = {pick["role"]: machine_view(pick["machine"], unit) for pick in advice["picks"]}
     misses = [NearMissView(machine=machine_view(miss["machine"], unit), reason=sentence(miss["reason"])) for miss in advice["near_misses"]]
-    frontier = tuple(machine_row(machine, unit) for machine in advice["frontier"])
+    rows = {id(machine): machine_row(machine, unit) for machine in advice["frontier"]}
+    frontier = tuple(rows.values())
     picks = pick_views(views, limits, {pick["role"]: pick for pick in advice["picks"]})
     return MachinesView(
         picks=picks,
         tradeoff=tradeoff(_candidates(frontier, picks)),
         frontier=frontier,
-        ladder=_ladder(advice["ladder"], unit),
+        ladder=_ladder([rows.get(id(step["build"])) or machine_row(step["build"], unit) for step in advice["ladder"]]),
         near_misses=tuple(misses),
         rentals=tuple(_rental(rental, unit) for rental in advice["cloud"]),
     )
@@ -263,8 +264,7 @@ def _rental(rental: Document, unit: str) -> RentalView:
     )
 
 
-def _ladder(steps: Sequence[Document], unit: str) -> tuple[RungView, ...]:
-    machines = [machine_row(step["build"], unit) for step in steps]
+def _ladder(machines: Sequence[MachineRow]) -> tuple[RungView, ...]:
     rungs = []
     for index, machine in enumerate(machines):
         more = f"+{whole(machine.total - machines[index - 1].total)}" if index else ""

@@ -1,12 +1,14 @@
 """Readings of single values in an answer document."""
 
 from collections.abc import Mapping
+from functools import lru_cache
 from typing import Any
 
 from app.money import Money
 
 Document = Mapping[str, Any]
 
+PRICES_KEPT = 4096  # the same parts at the same prices stand in most machines of most answers
 NUMBER_WORDS = ("No", "One", "Two", "Three", "Four", "Five", "Six", "Seven", "Eight", "Nine", "Ten", "Eleven", "Twelve")
 
 
@@ -17,9 +19,13 @@ def workloads_of(request: Document) -> list[Document]:
 
 def money_of(document: Document) -> Money:
     """The Money of the contract's {"amount", "currency"}."""
-    return Money.of(document["amount"], document["currency"])
+    return _money(document["amount"], document["currency"])
 
 
+_money = lru_cache(maxsize=PRICES_KEPT)(Money.of)
+
+
+@lru_cache(maxsize=PRICES_KEPT)
 def whole(money: Money) -> str:
     """An amount as a headline shows it: without pence from twenty on."""
     if -20 < money.amount < 20:
