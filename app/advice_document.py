@@ -1,14 +1,14 @@
 """Machines, levers and rentals as the contract spells them in JSON."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict
+from dataclasses import fields
 from datetime import date
 from typing import Any
 
 from app.estimation.service import speed_json
 from app.hardware import CloudOffer, Drive, Gpu, Part, Platform, RamKit
 from app.money import ExchangeRates, Money
-from app.placement import Finding, Unplaceable
+from app.placement import Finding, Sharding, Unplaceable
 from app.recommendation.advice import Lever, Recommendation
 from app.recommendation.cloud import Rental
 from app.recommendation.joint import JointDemand
@@ -28,10 +28,18 @@ PART_FACTS: Mapping[type[Part], Sequence[str]] = {
 }  # fmt: skip
 
 
+_DEGREES = tuple(field.name for field in fields(Sharding))
+
+
 def part_json(part: Part) -> dict[str, Any]:
     """A part with the facts that matter for its kind."""
     facts = {name: getattr(part, name) for name in PART_FACTS[type(part)]}
     return {"id": part.id, "name": part.name, "vendor": part.vendor, **facts}
+
+
+def spread_json(sharding: Sharding) -> dict[str, Any]:
+    """How a job is spread over GPUs."""
+    return {name: getattr(sharding, name) for name in _DEGREES}
 
 
 class Telling:
@@ -71,7 +79,7 @@ def seats_json(demand: JointDemand, machine: Machine) -> list[dict[str, Any]]:
     return [
         {
             "gpus": placed.sharding.gpus if placed.gpu_bytes else 0, "shares_gpus": seated.way.shared and bool(placed.gpu_bytes),
-            "gpu_bytes": placed.gpu_bytes, "host_bytes": placed.host_bytes, "parallelism": asdict(placed.sharding),
+            "gpu_bytes": placed.gpu_bytes, "host_bytes": placed.host_bytes, "parallelism": spread_json(placed.sharding),
             "speed": speed_json(placed.speed),
         }
         for placed in seated.placements
@@ -110,7 +118,7 @@ def _gpus_json(machine: Machine) -> dict[str, Any] | None:
         return None
     placement = machine.placement
     return {
-        "part": part_json(machine.gpu), "quantity": machine.gpu_quantity, "parallelism": asdict(placement.sharding),
+        "part": part_json(machine.gpu), "quantity": machine.gpu_quantity, "parallelism": spread_json(placement.sharding),
         "required_bytes": placement.gpu_bytes, "high_bytes": placement.gpu_bytes_high,
     }  # fmt: skip
 

@@ -1,12 +1,13 @@
 """Templates: one environment, and the way to answer with a page."""
 
-from collections.abc import Mapping
+from collections.abc import Hashable, Mapping
 from dataclasses import dataclass, field
 from functools import lru_cache
 
 from fastapi import Request
 from fastapi.responses import HTMLResponse
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from markupsafe import Markup
 
 from app import __version__
 from app.resources import resource_path
@@ -14,6 +15,7 @@ from app.web.assets import asset_url
 from app.web.formats import FILTERS
 
 THEMES = ("system", "light", "dark")
+MACROS_KEPT = 4096  # about 1 kB each
 THEME_COOKIE = "theme"
 HX_VARY = {"Vary": "HX-Request, Cookie"}
 
@@ -69,6 +71,13 @@ def wants_fragment(request: Request) -> bool:
     return request.headers.get("HX-Request") == "true"
 
 
+@lru_cache(maxsize=MACROS_KEPT)
+def kept(view: Hashable, template: str, macro: str) -> Markup:
+    """What a macro makes of a view, kept: a machine's parts stand on a page, and on the next ones, many times over."""
+    made: Markup = getattr(environment().get_template(template).module, macro)(view)
+    return made
+
+
 @lru_cache(maxsize=1)
 def environment() -> Environment:
     """The template environment: autoescape on, an unknown name is an error."""
@@ -82,4 +91,5 @@ def environment() -> Environment:
     )
     made.globals["asset"] = asset_url
     made.filters.update(FILTERS)
+    made.filters["kept"] = kept
     return made
