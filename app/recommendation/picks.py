@@ -1,10 +1,11 @@
-"""Which of the non-dominated machines is the best in one respect."""
+"""Which of several machines is the best in one respect."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping
 from fractions import Fraction
+from typing import Any, NamedTuple
 
 from app.recommendation.advice import Role
-from app.recommendation.search import Candidate
+from app.recommendation.search import Candidate, by_price
 
 ROLES: tuple[Role, ...] = ("cheapest", "value", "fastest", "headroom")
 
@@ -12,42 +13,60 @@ ROLES: tuple[Role, ...] = ("cheapest", "value", "fastest", "headroom")
 COMFORTABLE_HEADROOM = 0.2
 
 
-def speed_per_money(one: Candidate) -> tuple[bool, Fraction]:
+class Ranking(NamedTuple):
+    """How machines are ordered in one respect, the best first.
+
+    `roughly`: a number that is never out of the exact order, but leaves some machines equal. `exactly`: decides between all.
+    """
+
+    roughly: Callable[[Candidate], float]
+    exactly: Callable[[Candidate], Any]
+
+
+def _worth(one: Candidate) -> tuple[bool, Fraction]:
     """Speed per minor unit, exactly; a machine that costs nothing is beyond every price."""
     return (one.cost == 0 and one.speed > 0, Fraction(one.speed) / one.cost if one.cost else Fraction(0))
 
 
-def _value(frontier: Sequence[Candidate]) -> Candidate:
-    if any(one.speed > 0 for one in frontier):
-        return max(frontier, key=lambda one: (speed_per_money(one), -one.cost, one.speed))
-    roomy = [one for one in frontier if one.headroom >= COMFORTABLE_HEADROOM]
-    return roomy[0] if roomy else _headroom(frontier)
+def _by_worth(one: Candidate) -> Any:
+    given, worth = _worth(one)
+    return (not given, -worth, one.cost, by_price(one))
 
 
-def _headroom(frontier: Sequence[Candidate]) -> Candidate:
-    return max(frontier, key=lambda one: (one.headroom, -one.cost, one.speed))
+def _worthless(one: Candidate) -> float:
+    if not one.cost:
+        return float("-inf") if one.speed else 0.0
+    return -one.speed / one.cost
 
 
-def _fastest(frontier: Sequence[Candidate]) -> Candidate:
-    return max(frontier, key=lambda one: (one.speed, -one.cost, one.headroom))
+def _by_headroom(one: Candidate) -> Any:
+    return (-one.headroom, one.cost, -one.speed, by_price(one))
 
 
-def _cheapest(frontier: Sequence[Candidate]) -> Candidate:
-    return frontier[0]  # at equal cost the faster one comes first
+def _by_comfort(one: Candidate) -> Any:
+    return (0, by_price(one)) if one.headroom >= COMFORTABLE_HEADROOM else (1, _by_headroom(one))
 
 
-_BEST: Mapping[Role, Callable[[Sequence[Candidate]], Candidate]] = {
-    "cheapest": _cheapest,
-    "value": _value,
-    "fastest": _fastest,
-    "headroom": _headroom,
+RANKINGS: Mapping[Role, Ranking] = {
+    "cheapest": Ranking(lambda one: one.cost, by_price),  # at equal cost the faster one comes first
+    "value": Ranking(_worthless, _by_worth),
+    "fastest": Ranking(lambda one: -one.speed, lambda one: (-one.speed, one.cost, -one.headroom, by_price(one))),
+    "headroom": Ranking(lambda one: -one.headroom, _by_headroom),
 }
+COMFORT = Ranking(lambda one: one.cost if one.headroom >= COMFORTABLE_HEADROOM else float("inf"), _by_comfort)
 
 
-def best(role: Role, frontier: Sequence[Candidate]) -> Candidate | None:
-    """The best machine of a frontier (cheapest first) in one respect; None where the frontier is empty.
+def ranking(role: Role, *, speed_known: bool) -> Ranking:
+    """The ranking of a role.
 
     cheapest: the lowest price. fastest: the highest speed. headroom: the largest free share of memory. value: the most speed for the
     money; where no speed is known, the cheapest with a fifth of its memory free. Ties go to the cheaper machine.
     """
-    return _BEST[role](frontier) if frontier else None
+    return COMFORT if role == "value" and not speed_known else RANKINGS[role]
+
+
+def best(role: Role, machines: Iterable[Candidate]) -> Candidate | None:
+    """The best of the machines in one respect; None where there are none."""
+    found = list(machines)
+    order = ranking(role, speed_known=any(one.speed > 0 for one in found))
+    return min(found, key=order.exactly, default=None)

@@ -12,8 +12,8 @@ from app.money import Money
 from app.recommendation.advice import PriceProof, Role
 from app.recommendation.market import Market
 from app.recommendation.offers import Offer
-from app.recommendation.picks import best
-from app.recommendation.search import Candidate, Exploration, by_price
+from app.recommendation.picks import ranking
+from app.recommendation.search import Candidate, Exploration
 
 ENOUGH_KNOWN = 0.5  # of the price of a pick: where less of it has a history, nobody can say that it survives
 
@@ -22,11 +22,12 @@ Bought = Sequence[tuple[str, int]]  # the parts of a machine, each with how many
 
 
 class PriceProofs:
-    """The proofs of one search: what its machines are made of is looked at once."""
+    """The proofs of one search."""
 
     def __init__(self, exploration: Exploration) -> None:
         self._exploration = exploration
-        self._machines: list[tuple[Candidate, Bought]] | None = None
+        inside = [one for one in exploration.candidates if one.cost <= exploration.budget]  # the others rise too
+        self._inside, self._speed_known = inside, any(one.speed > 0 for one in inside)
 
     def of(self, role: Role, pick: Candidate) -> PriceProof:
         """What becomes of the pick in this role."""
@@ -45,23 +46,17 @@ class PriceProofs:
         )  # fmt: skip
 
     def _winner(self, role: Role, rises: Rises) -> Candidate | None:
-        """The best machine at the risen prices, inside the same budget."""
-        found, budget = self._exploration, self._exploration.budget
-        if self._machines is None:
-            self._machines = [(one, _bought(one, found.market)) for one in found.candidates]
-        risen = ((one, one.cost + _rise(bought, rises)) for one, bought in self._machines)
-        return best(role, _contenders(role, sorted((one._replace(cost=cost) for one, cost in risen if cost <= budget), key=by_price)))
-
-
-def _contenders(role: Role, risen: Sequence[Candidate]) -> Sequence[Candidate]:
-    """Of the machines in the order of their price only those that give more for more: the others win in no role."""
-    if role != "value" or not any(one.speed for one in risen):
-        return risen
-    found: list[Candidate] = []
-    for one in risen:
-        if not found or one.speed > found[-1].speed:
-            found.append(one)
-    return found
+        """The best machine at the risen prices, inside the same budget. No rise makes a machine better: from the best of today on they are
+        looked at until the next one, even at its price of today, is no match for the best of those that have risen."""
+        order, market, budget = ranking(role, speed_known=self._speed_known), self._exploration.market, self._exploration.budget
+        winner: Candidate | None = None
+        for one in sorted(self._inside, key=order.roughly):
+            if winner and order.roughly(one) > order.roughly(winner):
+                break
+            risen = one._replace(cost=one.cost + _rise(_bought(one, market), rises))
+            if risen.cost <= budget and (winner is None or order.exactly(risen) < order.exactly(winner)):
+                winner = risen
+        return winner
 
 
 def _bought(one: Candidate, market: Market) -> Bought:

@@ -1,14 +1,21 @@
 """Price-proof: whether a pick outlives the moves that its own prices have shown."""
 
+import random
 from dataclasses import replace
 from typing import Any
 
+import pytest
+
 from app.hardware import Volatility
 from app.recommendation.advice import PriceProof
+from app.recommendation.bill import Bills
+from app.recommendation.market import market_for
+from app.recommendation.picks import best
 from app.recommendation.recommend import recommend
+from app.recommendation.search import Candidate, explore
 from app.units import GIB
 from app.workloads.limits import Limits
-from tests.recommendation.support import Job, catalogue, drive, gpu, kit, platform
+from tests.recommendation.support import Job, catalogue, drive, gpu, kit, platform, random_catalogue, random_job, random_limits
 
 
 def moving(part: Any, monthly: float, basis: Any = "own") -> Any:
@@ -58,3 +65,30 @@ def test_parts_without_history_are_named_and_nothing_is_claimed_where_none_has_a
 def test_an_owned_part_has_no_price_to_move() -> None:
     found = proof(moving(gpu("card", 500), 0.1), owned=[{"part": "card"}])
     assert "Card" not in (*found.own_history, *found.no_history)
+
+
+def volatile(parts: Any, rng: random.Random) -> dict[str, Any]:
+    return {name: moving(part, rng.choice((0.0, 0.05, 0.3, 1.0))) for name, part in parts.items()}
+
+
+@pytest.mark.parametrize("seed", range(900, 960))
+def test_what_becomes_of_a_pick_is_the_best_of_all_machines_at_their_risen_prices(seed: int) -> None:
+    rng = random.Random(seed)
+    parts = random_catalogue(rng)
+    demand, limits = random_job(rng), random_limits(rng, parts)
+    moved = replace(parts, **{kind: volatile(getattr(parts, kind), rng) for kind in ("gpus", "ram", "drives", "platforms")})
+    exploration = explore(demand, limits, market_for(limits, moved))
+    bills, offers = Bills(exploration), exploration.market.offers
+
+    def bought(one: Candidate) -> list[tuple[str, int]]:
+        return [(line.part.id, line.quantity) for line in bills.machine(one).lines if not line.owned]
+
+    for pick in recommend(demand, limits, moved).picks:
+        names = {line.part.id for line in pick.machine.lines if not line.owned}
+        rises = {name: round(offers[name].price.volatility.monthly * offers[name].unit) for name in names}
+        costs = [(one, one.cost + sum(rises.get(name, 0) * count for name, count in bought(one))) for one in exploration.candidates]
+        winner = best(pick.role, [one._replace(cost=cost) for one, cost in costs if cost <= exploration.budget])
+        stays = winner is not None and winner.load.choice[:2] == (pick.machine.gpu, pick.machine.gpu_quantity)
+        assert (pick.price_proof.survives is not False) == (stays or not any(rises.values()))
+        if winner and not stays and winner.load.choice.gpu:
+            assert pick.price_proof.becomes.endswith(winner.load.choice.gpu.name)
