@@ -1,13 +1,12 @@
 """The main job: from a workload and its limits to the machines, what to change, what to rent and what more money would buy."""
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import date
 from functools import lru_cache
 from threading import RLock
 from typing import Any
 
-from app.adjustments import changed, changes_for, recipes_for
 from app.advice_document import Telling, exchange_json, lever_json, seats_json
 from app.errors import InvalidInput
 from app.estimation.capacity import Capacity, capacity
@@ -17,12 +16,12 @@ from app.estimation.job import Job
 from app.estimation.service import prepare
 from app.hardware import Catalogue, Gpu, Part
 from app.joint_jobs import joint_demand, joint_needs
+from app.make_it_fit import MakeItFit
 from app.money import ExchangeRates, Money
 from app.notes import notes_for
 from app.placement import Finding, Placement, Unplaceable
-from app.recommendation.advice import Change, Lever, Recommendation
+from app.recommendation.advice import Lever, Recommendation
 from app.recommendation.cloud import Rental, rentals
-from app.recommendation.levers import Proposal, levers, minimal
 from app.recommendation.machine import Machine
 from app.recommendation.recommend import recommend
 from app.recommendation.storage import read_bytes_s
@@ -251,33 +250,6 @@ def _newest_capacities(asked: _Asked, catalogue: Catalogue, gpu: str, quantity: 
 
 
 def levers_of(view: FirstView, request: AdviceRequest, catalogue: Catalogue, *, estimator: Estimator = prepare) -> tuple[Lever, ...]:
-    """Single changes; where none of them and nothing else brings a machine into the limits, sets of changes too."""
-
-    def tried(sets: Iterable[tuple[Change, ...]]) -> tuple[Lever, ...]:
-        return levers(_proposal((), view.job), _proposals(sets, request.workload, catalogue, estimator), request.limits, catalogue)
-
-    singles = tried(changes_for(request.workload, _needs(view.estimate)))
-    if view.recommendation.picks or any(lever.in_budget for lever in singles):
-        return singles
-    sets = minimal(lever for lever in tried(recipes_for(request.workload)) if lever.in_budget)
-    return (*sets, *singles)
-
-
-def _needs(estimate: Estimate) -> Mapping[str, int]:
-    memory = estimate.gpu_memory
-    return {term.key: term.bytes for term in memory.ledger.terms} if memory else {}
-
-
-def _proposals(sets: Iterable[tuple[Change, ...]], workload: Workload, catalogue: Catalogue, estimator: Estimator) -> Iterator[Proposal]:
-    for changes in sets:
-        try:
-            yield _proposal(changes, _remembered(changed(workload, changes), catalogue, estimator))
-        except InvalidInput:
-            continue  # the framework, the runtime or the model does not know this option
-
-
-def _proposal(changes: tuple[Change, ...], job: Remembered) -> Proposal:
-    memory = job.estimate.gpu_memory
-    return Proposal(
-        changes=changes, demand=job, gpu_bytes=memory.required_bytes if memory else 0, host_bytes=job.estimate.host_memory.required_bytes
-    )  # fmt: skip
+    """What each change of the workload does, and the smallest sets of changes that make it fit, or cheaper than any one of them does."""
+    made = MakeItFit(request, view.job, catalogue, lambda workload: _remembered(workload, catalogue, estimator))
+    return made.levers(fits=bool(view.recommendation.picks))

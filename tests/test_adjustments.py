@@ -1,10 +1,11 @@
 """The changes that are tried to make a workload fit: which apply, what they set, and that the result is a workload."""
 
+from itertools import combinations
 from typing import Any
 
 import pytest
 
-from app.adjustments import changed, changes_for, recipes_for
+from app.adjustments import adjustments_for, changed
 from app.recommendation.advice import Change
 from app.workloads import Workload, parse_workload
 
@@ -18,8 +19,8 @@ def workload(document: dict[str, Any], **fields: Any) -> Workload:
 
 
 def offered(document: dict[str, Any], **fields: Any) -> dict[str, list[tuple[str, object]]]:
-    rows = changes_for(workload(document, **fields), {})
-    return {changes[0].label: [(change.path, change.value) for change in changes] for changes in rows}
+    rows = adjustments_for(workload(document, **fields))
+    return {row.changes[0].label: [(change.path, change.value) for change in row.changes] for row in rows}
 
 
 def dumped(one: Workload) -> dict[str, Any]:
@@ -42,7 +43,7 @@ def dumped(one: Workload) -> dict[str, Any]:
     ],
 )
 def test_every_change_gives_a_workload_that_differs_in_just_these_fields(one: Workload) -> None:
-    rows = list(changes_for(one, {}))
+    rows = [row.changes for row in adjustments_for(one)]
     assert rows
     for changes in rows:
         before, after = dumped(one), dumped(changed(one, changes))
@@ -122,8 +123,8 @@ def test_tables_may_be_narrower_sparse_or_read_in_pieces() -> None:
 
 
 def test_each_change_of_a_set_has_its_own_label() -> None:
-    for changes in changes_for(workload(TRAINING), {}):
-        labels = [change.label for change in changes]
+    for row in adjustments_for(workload(TRAINING)):
+        labels = [change.label for change in row.changes]
         assert len(set(labels)) == len(labels)
 
 
@@ -132,16 +133,23 @@ def test_a_nested_field_is_set_in_its_place() -> None:
     assert dumped(offloaded)["parallelism"]["offload"] == "optimizer"
 
 
-def test_sets_of_changes_leave_out_what_is_in_force_and_are_given_once() -> None:
-    labels = [[change.label for change in changes] for changes in recipes_for(workload(TRAINING, tuning={"method": "qlora"}))]
-    assert ["checkpoint the activations", "a batch of 1", "gradient accumulation steps 8"] in labels
-    assert len(labels) == len({tuple(row) for row in labels})
-    assert not any("LoRA" in label for row in labels for label in row)
+@pytest.mark.parametrize(
+    "one", [workload(TRAINING), workload(TRAINING, parallelism={"gpus": 4, "data": 4}), workload(INFERENCE), workload(CLASSICAL)]
+)
+def test_changes_that_go_together_can_be_made_together_and_those_of_one_kind_do_not_go_together(one: Workload) -> None:
+    for first, second in combinations(adjustments_for(one), 2):
+        both = [*first.changes, *second.changes]
+        fields = {change.path.split(".")[0] for change in both}
+        if first.goes_with(second):
+            before, after = dumped(one), dumped(changed(one, both))
+            assert {key for key in after if after[key] != before[key]} == fields
+        else:
+            assert len(fields) < len(both)
 
 
-@pytest.mark.parametrize("document", [TRAINING, INFERENCE, CLASSICAL])
-def test_every_set_gives_a_workload_and_sets_no_field_twice(document: dict[str, Any]) -> None:
-    for changes in recipes_for(workload(document)):
-        paths = [change.path for change in changes]
-        assert len(paths) == len(set(paths))
-        assert dumped(changed(workload(document), changes)) != dumped(workload(document))
+def test_two_formats_of_the_weights_exclude_each_other_and_a_format_of_the_cache_does_not() -> None:
+    rows = {row.changes[0].label: row for row in adjustments_for(workload(INFERENCE, runtime="llama.cpp", weight_format="q8_0"))}
+    six, five, cache = rows["weights in q6_k"], rows["weights in q5_k_m"], rows["half the context"]
+    assert not six.goes_with(five)
+    assert six.goes_with(cache)
+    assert six.harm < five.harm < cache.harm

@@ -1,18 +1,21 @@
 """The advice as a whole: its document, its levers, and that the estimator and the search understand each other."""
 
 import json
+from collections.abc import Sequence
 from dataclasses import replace
 from datetime import date
 from typing import Any
 
 import pytest
 
+from app.adjustments import adjustments_for, changed
 from app.advisor import Remembered, advise, first_view
 from app.errors import InvalidInput
 from app.estimation.job import Job
 from app.estimation.service import prepare
 from app.hardware import CloudOffer, Gpu
 from app.placement import Placement, Unplaceable
+from app.recommendation.advice import Change
 from app.units import GIB
 from app.workloads import Workload, parse_request, parse_workload
 from tests.recommendation.support import DAY, catalogue, drive, gpu, kit, platform, price
@@ -118,7 +121,7 @@ def test_where_no_single_change_is_enough_sets_of_changes_are_tried() -> None:
     wide = {**TUNING, "tuning": {"method": "full"}, "sequence_length": 4096, "micro_batch_size": 8}
     levers = document(wide, budget={"amount": "4000", "currency": "USD"}, max_gpus=1)["levers"]
     enough = [{change["path"] for change in lever["changes"]} for lever in levers if lever["in_budget"]]
-    assert {"tuning", "activation_checkpointing", "micro_batch_size", "gradient_accumulation_steps"} in enough
+    assert {"tuning", "micro_batch_size", "gradient_accumulation_steps"} in enough
     assert all(len(paths) > 1 for paths in enough)
 
 
@@ -221,3 +224,47 @@ def test_a_request_with_every_default_written_out_gets_the_same_answer() -> None
     one, other = (first_view(request, SHOP, today=TODAY).to_json() for request in (asked, written_out))
     assert any(machine["gpus"]["quantity"] == 2 for machine in one["frontier"])
     assert one == other
+
+
+FULL = {**TUNING, "precision": "bf16", "tuning": {"method": "full"}, "model": {"preset": "Qwen/Qwen2.5-0.5B"}, "micro_batch_size": 16}
+
+
+@pytest.mark.parametrize(
+    ("workload", "dollars"), [({**CHAT, "context_length": 65_536}, 1400), (FULL, 1400), ({**TUNING, "micro_batch_size": 8}, 1400)]
+)
+def test_sets_that_make_a_job_fit_do_and_no_part_of_them_does(workload: dict[str, Any], dollars: int) -> None:
+    limits = {"budget": {"amount": str(dollars), "currency": "USD"}, "max_gpus": 1}
+    request = parse_request({"workload": workload, "limits": limits})
+    assert not first_view(request, SHOP, today=TODAY).recommendation.picks
+    sets = [lever.changes for lever in advise(request, SHOP, today=TODAY).levers if lever.in_budget]
+    assert sets
+
+    def fits(changes: Sequence[Change]) -> bool:
+        after = parse_request({"workload": changed(request.workload, changes).model_dump(mode="json"), "limits": limits})
+        return bool(first_view(after, SHOP, today=TODAY).recommendation.picks)
+
+    options = [one.changes for one in adjustments_for(request.workload)]
+    for one in sets:
+        parts = [option for option in options if set(_paths(option)) <= set(_paths(one))]
+        assert fits(one)
+        assert not [part for part in parts if part != one and fits(part)]
+
+
+def _paths(changes: Sequence[Change]) -> list[tuple[str, str]]:
+    return [(change.path, str(change.value)) for change in changes]
+
+
+def test_where_a_job_fits_sets_that_are_cheaper_than_every_single_change_come_first() -> None:
+    long = {**CHAT, "runtime": "vllm", "weight_format": "bf16", "kv_cache_format": "bf16", "context_length": 65_536}
+    advice = advise(parse_request({"workload": long, "limits": {"max_gpus": 1}}), SHOP, today=TODAY)
+    sets = [lever for lever in advice.levers if len(lever.changes) > 1]
+    singles = [lever for lever in advice.levers if len(lever.changes) == 1]
+    assert advice.first_view.recommendation.picks
+    assert [change.label for change in sets[0].changes] == ["weights in awq_int4", "cache in fp8"]
+    assert max(lever.cheapest for lever in sets if lever.cheapest) < min(lever.cheapest for lever in singles if lever.cheapest)
+    assert advice.levers == (*sets, *singles)
+
+
+def test_the_same_levers_come_in_the_same_order_every_time() -> None:
+    request = parse_request({"workload": FULL, "limits": {"budget": {"amount": "1400", "currency": "USD"}}})
+    assert advise(request, SHOP, today=TODAY).levers == advise(request, SHOP, today=TODAY).levers

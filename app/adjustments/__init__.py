@@ -1,44 +1,32 @@
 """The changes of a workload that may make it fit: for each kind of workload a table of options, none of them judged here.
 
 An option says when it applies and which fields it sets to what. What it does to memory, time and price is for the estimator and the
-search to say, so an option that helps nothing costs only time.
+search to say, so an option that helps nothing costs only time. Which options belong together is for the search of sets to find.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
-from app.adjustments.classical import CLASSICAL, CLASSICAL_RECIPES
+from app.adjustments.classical import CLASSICAL
 from app.adjustments.data import DATA
-from app.adjustments.inference import INFERENCE, INFERENCE_RECIPES
-from app.adjustments.option import Needs, Option
-from app.adjustments.training import TRAINING, TRAINING_RECIPES
+from app.adjustments.inference import INFERENCE
+from app.adjustments.option import Adjustment, Option
+from app.adjustments.training import TRAINING
 from app.recommendation.advice import Change
 from app.workloads import ClassicalWorkload, InferenceWorkload, TrainingWorkload, Workload, parse_workload
 
 
-def changes_for(workload: Workload, needs: Needs) -> tuple[tuple[Change, ...], ...]:
-    """Every single option that applies to the workload and may matter to a job with these needs, as changes of its fields."""
-    return tuple(changes for option, changes in _applicable(workload) if option.may_matter(needs))
-
-
-def recipes_for(workload: Workload) -> tuple[tuple[Change, ...], ...]:
-    """The sets of two and more options that apply to the workload, each once."""
-    applied = {option.key: changes for option, changes in _applicable(workload)}
-    recipes = (TRAINING_RECIPES, INFERENCE_RECIPES, CLASSICAL_RECIPES)[_kind(workload)]
-    chosen = (tuple(key for key in recipe if key in applied) for recipe in recipes)
-    distinct = dict.fromkeys(keys for keys in chosen if len(keys) > 1)
-    return tuple(tuple(change for key in keys for change in applied[key]) for keys in distinct)
+def adjustments_for(workload: Workload) -> tuple[Adjustment, ...]:
+    """Every single option that applies to the workload, as changes of its fields."""
+    options: tuple[Option[Any], ...] = (*(TRAINING, INFERENCE, CLASSICAL)[_kind(workload)], *DATA)
+    applied = ((option, option.fields(workload)) for option in options)
+    return tuple(
+        Adjustment(changes=_changes(option, fields), lowers=option.lowers, harm=option.harm) for option, fields in applied if fields
+    )
 
 
 def _kind(workload: Workload) -> int:
     return (TrainingWorkload, InferenceWorkload, ClassicalWorkload).index(type(workload))
-
-
-def _applicable(workload: Workload) -> Iterator[tuple[Option[Any], tuple[Change, ...]]]:
-    options: tuple[Option[Any], ...] = (*(TRAINING, INFERENCE, CLASSICAL)[_kind(workload)], *DATA)
-    for option in options:
-        if fields := option.fields(workload):
-            yield option, _changes(option, fields)
 
 
 def _changes(option: Option[Any], fields: Mapping[str, object]) -> tuple[Change, ...]:

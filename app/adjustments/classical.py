@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 
-from app.adjustments.option import Option, halved, set_to, switched
+from app.adjustments.option import Harm, Option, halved, set_to, switched
 from app.units import GB
 from app.workloads import ClassicalWorkload
 
@@ -94,19 +94,16 @@ def _mostly_zero(job: ClassicalWorkload) -> bool:
 
 
 CLASSICAL: tuple[Option[ClassicalWorkload], ...] = (
-    Option(key="narrow", label="numbers in 32 bits", fields=_narrow),
-    Option(key="histogram", label="the histogram method {}", fields=_histogram),
-    Option(key="binned", label="the histogram method in place of exact splits", fields=_binned),
-    Option(key="frugal", label="{}, which fits batch by batch or without all distances", fields=_frugal),
-    Option(key="streamed", label="{} on 100,000 rows at a time", fields=_piece_by_piece),
-    Option(key="categories", label="text columns as categories", fields=_categories),
-    Option(key="chunks", label="read in chunks of 100,000 rows", fields=_chunks),
-    Option(key="parquet", label="Parquet in place of CSV", fields=switched("source_format", "parquet", "csv")),
-    Option(key="mapped", label="data on disk, mapped into memory", fields=switched("container", "memmap", "numpy")),
-    Option(key="sparse", label="a sparse matrix", fields=set_to("container", "csr", when=_mostly_zero)),
-    Option(key="one-worker", label="one worker", fields=switched("n_jobs", 1)),
-    Option(key="half-rows", label="a sample of half the rows", fields=halved("rows", 10_000)),
+    Option(label="numbers in 32 bits", fields=_narrow, harm=Harm.ROUNDED),
+    Option(label="the histogram method {}", fields=_histogram, harm=Harm.ROUNDED),
+    Option(label="the histogram method in place of exact splits", fields=_binned, harm=Harm.ROUNDED),
+    Option(label="{}, which fits batch by batch or without all distances", fields=_frugal, harm=Harm.OTHER),
+    Option(label="{} on 100,000 rows at a time", fields=_piece_by_piece, harm=Harm.OTHER),
+    Option(label="text columns as categories", fields=_categories),
+    Option(label="read in chunks of 100,000 rows", fields=_chunks),
+    Option(label="Parquet in place of CSV", fields=switched("source_format", "parquet", "csv")),
+    Option(label="data on disk, mapped into memory", fields=switched("container", "memmap", "numpy")),
+    Option(label="a sparse matrix", fields=set_to("container", "csr", when=_mostly_zero)),
+    Option(label="one worker", fields=switched("n_jobs", 1)),
+    Option(label="a sample of half the rows", fields=halved("rows", 10_000), harm=Harm.OTHER),
 )
-
-# What practitioners combine, from the mildest: tried where no single option is enough. Of each, what is in force already is left out.
-CLASSICAL_RECIPES = (("narrow", "histogram"), ("narrow", "mapped"), ("narrow", "half-rows"), ("narrow", "one-worker"))

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
-from app.adjustments.option import Option
+from app.adjustments.option import Harm, Option
 
 
 def _streamed(job: Any) -> Mapping[str, object] | None:
@@ -35,9 +35,9 @@ def _fewer_workers(job: Any) -> Mapping[str, object] | None:
 
 
 DATA: tuple[Option[Any], ...] = (
-    Option(key="stream", label="the data streamed from disk", fields=_streamed),
-    Option(key="half-width", label="numbers of the data in half the bytes", fields=_half_as_wide),
-    Option(key="on-disks", label="the data in large shards on hard disks", fields=_on_disks),
-    Option(key="one-checkpoint", label="one checkpoint kept", fields=_one_checkpoint),
-    Option(key="fewer-workers", label="half the loader workers", fields=_fewer_workers),
+    Option(label="the data streamed from disk", fields=_streamed),
+    Option(label="numbers of the data in half the bytes", fields=_half_as_wide, harm=Harm.ROUNDED),
+    Option(label="the data in large shards on hard disks", fields=_on_disks),
+    Option(label="one checkpoint kept", fields=_one_checkpoint),
+    Option(label="half the loader workers", fields=_fewer_workers),
 )

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Mapping, Sequence
 
-from app.adjustments.option import Option, halved, one_gpu, set_to, switched
+from app.adjustments.option import Harm, Option, halved, one_gpu, set_to, switched
 from app.workloads import InferenceWorkload
 
 FORMAT_STEPS: Mapping[str, Sequence[str]] = {
@@ -42,29 +42,23 @@ def _next_format(path: str, now: str, steps: Sequence[str], step: int) -> Mappin
     return {path: steps[position + step]}
 
 
+def _of_step(step: int) -> Harm:
+    return Harm.ROUNDED if step == 1 else Harm.COARSE
+
+
 def _offload_to_ram(job: InferenceWorkload) -> Mapping[str, object] | None:
     return {"cpu_offload": "auto"} if job.cpu_offload == "none" and job.runtime in {"llama.cpp", "ollama", "transformers"} else None
 
 
 INFERENCE: tuple[Option[InferenceWorkload], ...] = (
-    *(Option(key=f"weights-{step}", label="weights in {}", fields=_smaller_format(step)) for step in range(1, STEPS_SHOWN + 1)),
-    *(Option(key=f"cache-{step}", label="cache in {}", fields=_smaller_cache(step)) for step in (1, 2)),
-    Option(key="half-context", label="half the context", fields=halved("context_length", 1024)),
-    Option(key="half-sequences", label="half the sequences at once", fields=halved("concurrent_sequences", 1)),
-    Option(key="half-batch", label="half the batch", fields=halved("batch_size", 1)),
-    Option(key="half-prompt", label="a prompt half as long", fields=halved("prompt_tokens", 256)),
-    Option(key="last-logits", label="logits of the last token only", fields=switched("logits", "last")),
-    Option(key="attention", label="attention without the score matrix", fields=switched("attention", "sdpa", "eager")),
-    Option(key="offload", label="some layers in RAM", fields=_offload_to_ram),
-    Option(key="several-gpus", label="spread over several GPUs", fields=set_to("parallelism", "auto", when=one_gpu)),
-)
-
-# What practitioners combine, from the mildest: tried where no single option is enough. Of each, what is in force already is left out.
-INFERENCE_RECIPES = (
-    ("weights-1", "cache-1"),
-    ("weights-2", "cache-1"),
-    ("weights-1", "several-gpus"),
-    ("weights-3", "cache-1"),
-    ("weights-3", "cache-1", "half-context"),
-    ("weights-3", "offload"),
+    *(Option(label="weights in {}", fields=_smaller_format(step), harm=_of_step(step)) for step in range(1, STEPS_SHOWN + 1)),
+    *(Option(label="cache in {}", fields=_smaller_cache(step), harm=_of_step(step)) for step in (1, 2)),
+    Option(label="half the context", fields=halved("context_length", 1024), harm=Harm.OTHER),
+    Option(label="half the sequences at once", fields=halved("concurrent_sequences", 1), harm=Harm.OTHER),
+    Option(label="half the batch", fields=halved("batch_size", 1)),
+    Option(label="a prompt half as long", fields=halved("prompt_tokens", 256), harm=Harm.OTHER),
+    Option(label="logits of the last token only", fields=switched("logits", "last"), harm=Harm.ROUNDED),
+    Option(label="attention without the score matrix", fields=switched("attention", "sdpa", "eager")),
+    Option(label="some layers in RAM", fields=_offload_to_ram),
+    Option(label="spread over several GPUs", fields=set_to("parallelism", "auto", when=one_gpu)),
 )

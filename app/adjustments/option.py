@@ -2,8 +2,10 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from enum import IntEnum
 from typing import Any, Generic, TypeVar
 
+from app.recommendation.advice import Change
 from app.workloads import ClassicalWorkload, InferenceWorkload, TrainingWorkload
 from app.workloads.training import Parallelism
 
@@ -14,24 +16,51 @@ ON_THE_WAY = frozenset({
 })  # fmt: skip
 OF_THE_STEP = frozenset({"optimizer_states", "optimizer_temporaries"})
 
+
+class Harm(IntEnum):
+    """What a change does to the result of the job."""
+
+    NONE = 0  # the same result, at most later
+    ROUNDED = 1  # nearly the same: narrower numbers, or another method of the same kind
+    COARSE = 2  # numbers narrower by two steps and more
+    OTHER = 3  # a smaller job, or another one
+
+
 Kind = TypeVar("Kind", TrainingWorkload, InferenceWorkload, ClassicalWorkload)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Option(Generic[Kind]):
-    """One way to make a workload smaller: its key, its name, and the fields it sets; None where it does not apply.
+    """One way to make a workload smaller: its name, and the fields it sets; None where it does not apply.
 
-    `lowers`: the only terms of the GPU's ledger that it can make smaller; empty where it may touch any.
+    `lowers`: the only terms of the GPU's ledger that it can make smaller; empty where it may touch any. `harm`: what it does to the result.
     """
 
-    key: str
     label: str
     fields: Callable[[Kind], Mapping[str, object] | None]
     lowers: frozenset[str] = frozenset()
+    harm: Harm = Harm.NONE
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Adjustment:
+    """An option as it applies to one workload: the changes of its fields."""
+
+    changes: tuple[Change, ...]
+    lowers: frozenset[str]
+    harm: Harm
 
     def may_matter(self, needs: Needs) -> bool:
         """Whether what it can make smaller is enough of the need to be worth a trace."""
         return not (self.lowers and needs) or sum(needs.get(key, 0) for key in self.lowers) >= LEAST_SHARE * sum(needs.values())
+
+    def goes_with(self, other: "Adjustment") -> bool:
+        """Whether both can be made: two of the same kind set the same field, or one sets a field inside the other's."""
+        return not any(_overlap(one.path, two.path) for one in self.changes for two in other.changes)
+
+
+def _overlap(one: str, other: str) -> bool:
+    return f"{one}.".startswith(f"{other}.") or f"{other}.".startswith(f"{one}.")
 
 
 Fields = Callable[[Any], Mapping[str, object] | None]

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Mapping
 
-from app.adjustments.option import OF_THE_STEP, ON_THE_WAY, Option, halved, one_gpu, set_to, switched
+from app.adjustments.option import OF_THE_STEP, ON_THE_WAY, Harm, Option, halved, one_gpu, set_to, switched
 from app.workloads import TrainingWorkload
 from app.workloads.training import AdapterTuning, FullTuning, Parallelism
 
@@ -57,43 +57,36 @@ LAST_LAYERS = {"method": "frozen", "trainable": {"last_layers": 4}}
 HEAD_ONLY = {"method": "frozen", "trainable": "head"}
 
 TRAINING: tuple[Option[TrainingWorkload], ...] = (
-    Option(key="half-batch", label="half the batch", fields=_half_batch, lowers=ON_THE_WAY),
-    Option(key="batch-1", label="a batch of 1", fields=_batch_of_one, lowers=ON_THE_WAY),
-    Option(key="checkpointing", label="checkpoint the activations", fields=switched("activation_checkpointing", "full"), lowers=ON_THE_WAY),
-    Option(key="adamw-8bit", label="8-bit optimizer states", fields=switched("optimizer", "adamw_8bit", *ADAM_FAMILY), lowers=OF_THE_STEP),
-    Option(key="amp", label="automatic mixed precision in bf16", fields=switched("precision", "amp_bf16", *WIDE_PRECISIONS)),
-    Option(key="bf16", label="weights in bf16 too", fields=switched("precision", "bf16", *WIDE_PRECISIONS, "amp_bf16")),
-    Option(key="lora", label="LoRA adapters in place of all weights", fields=_adapters("lora")),
-    Option(key="qlora", label="QLoRA: adapters on a 4-bit base", fields=_adapters("qlora")),
-    Option(key="head", label="train the head only", fields=set_to("tuning", HEAD_ONLY, when=_tunes_everything)),
+    Option(label="half the batch", fields=_half_batch, lowers=ON_THE_WAY),
+    Option(label="a batch of 1", fields=_batch_of_one, lowers=ON_THE_WAY),
+    Option(label="checkpoint the activations", fields=switched("activation_checkpointing", "full"), lowers=ON_THE_WAY),
     Option(
-        key="last-layers", label="train the last four layers and the head", fields=set_to("tuning", LAST_LAYERS, when=_tunes_everything)
+        label="8-bit optimizer states",
+        fields=switched("optimizer", "adamw_8bit", *ADAM_FAMILY),
+        lowers=OF_THE_STEP,
+        harm=Harm.ROUNDED,
     ),
-    Option(key="fused-loss", label="fused cross-entropy", fields=switched("fused_cross_entropy", True), lowers=frozenset({"logits_loss"})),
-    Option(key="attention", label="attention without the score matrix", fields=switched("attention", "sdpa", "eager")),
+    Option(label="automatic mixed precision in bf16", fields=switched("precision", "amp_bf16", *WIDE_PRECISIONS), harm=Harm.ROUNDED),
+    Option(label="weights in bf16 too", fields=switched("precision", "bf16", *WIDE_PRECISIONS, "amp_bf16"), harm=Harm.ROUNDED),
+    Option(label="LoRA adapters in place of all weights", fields=_adapters("lora"), harm=Harm.OTHER),
+    Option(label="QLoRA: adapters on a 4-bit base", fields=_adapters("qlora"), harm=Harm.OTHER),
+    Option(label="train the head only", fields=set_to("tuning", HEAD_ONLY, when=_tunes_everything), harm=Harm.OTHER),
     Option(
-        key="fused-step",
+        label="train the last four layers and the head",
+        fields=set_to("tuning", LAST_LAYERS, when=_tunes_everything),
+        harm=Harm.OTHER,
+    ),
+    Option(label="fused cross-entropy", fields=switched("fused_cross_entropy", True), lowers=frozenset({"logits_loss"})),
+    Option(label="attention without the score matrix", fields=switched("attention", "sdpa", "eager")),
+    Option(
         label="fused optimizer step",
         fields=switched("optimizer_implementation", "fused", "foreach"),
         lowers=frozenset({"optimizer_temporaries"}),
     ),
-    Option(key="half-length", label="half the sequence length", fields=halved("sequence_length", 256), lowers=ON_THE_WAY),
-    Option(key="several-gpus", label="spread over several GPUs", fields=set_to("parallelism", "auto", when=one_gpu)),
-    Option(key="zero-1", label="ZeRO 1: shard optimizer states", fields=_sharded(1)),
-    Option(key="zero-2", label="ZeRO 2: shard optimizer states and gradients", fields=_sharded(2)),
-    Option(key="zero-3", label="ZeRO 3: shard weights too", fields=_sharded(3)),
-    Option(key="offload", label="optimizer states in RAM", fields=_offloaded, lowers=OF_THE_STEP | {"gradients"}),
-)
-
-# What practitioners combine, from the mildest: tried where no single option is enough. Of each, what is in force already is left out.
-TRAINING_RECIPES = (
-    ("checkpointing", "batch-1"),
-    ("checkpointing", "adamw-8bit"),
-    ("lora", "checkpointing"),
-    ("qlora", "checkpointing"),
-    ("bf16", "adamw-8bit", "checkpointing"),
-    ("lora", "checkpointing", "batch-1"),
-    ("qlora", "checkpointing", "batch-1", "fused-loss"),
-    ("checkpointing", "batch-1", "offload"),
-    ("several-gpus", "checkpointing"),
+    Option(label="half the sequence length", fields=halved("sequence_length", 256), lowers=ON_THE_WAY, harm=Harm.OTHER),
+    Option(label="spread over several GPUs", fields=set_to("parallelism", "auto", when=one_gpu)),
+    Option(label="ZeRO 1: shard optimizer states", fields=_sharded(1)),
+    Option(label="ZeRO 2: shard optimizer states and gradients", fields=_sharded(2)),
+    Option(label="ZeRO 3: shard weights too", fields=_sharded(3)),
+    Option(label="optimizer states in RAM", fields=_offloaded, lowers=OF_THE_STEP | {"gradients"}),
 )

@@ -1,7 +1,7 @@
 """Make it fit: what each change of a workload does to its memory, its time and the price of the cheapest machine for it."""
 
-from collections.abc import Iterable
 from dataclasses import dataclass
+from fractions import Fraction
 
 from app.hardware import Catalogue, Gpu
 from app.money import Money
@@ -24,36 +24,47 @@ class Proposal:
     host_bytes: int
 
 
-def levers(base: Proposal, proposals: Iterable[Proposal], limits: Limits, catalogue: Catalogue) -> tuple[Lever, ...]:
-    """The proposals that need noticeably less memory than `base`, or for which there is a cheaper machine, or one at all; cheapest first,
-    of equal price in the order given, which is from the mildest change.
+class LeverBench:
+    """Weighs proposals against the job as it was asked for."""
 
-    `Lever.cheapest` does not look at the budget: a change that almost reaches it is worth knowing.
-    """
-    search = CheapestSearch(limits, market_for(limits, catalogue))
-    at_first = search.find(base.demand)
-    found = (_lever(proposal, base, at_first, search.find(proposal.demand), limits) for proposal in proposals)
-    return tuple(sorted((lever for lever in found if lever), key=_price))
+    def __init__(self, base: Proposal, limits: Limits, catalogue: Catalogue) -> None:
+        self._base, self._limits = base, limits
+        self._search = CheapestSearch(limits, market_for(limits, catalogue))
+        self._at_first = self._search.find(base.demand)
 
+    @property
+    def price_at_first(self) -> Money | None:
+        """Of the cheapest machine for the job as it is; None where no machine does it."""
+        return Money(self._at_first.cost, self._limits.answer_currency) if self._at_first else None
 
-def _lever(proposal: Proposal, base: Proposal, at_first: Candidate | None, then: Candidate | None, limits: Limits) -> Lever | None:
-    if not (_smaller(proposal, base) or _cheaper(then, at_first)):
-        return None
-    total = Money(then.cost, limits.answer_currency) if then else None
-    return Lever(
-        changes=proposal.changes, gpu_bytes=proposal.gpu_bytes, host_bytes=proposal.host_bytes,
-        time_ratio=_time_ratio(proposal.demand, base.demand, at_first or then), cheapest=total,
-        in_budget=total is not None and (limits.budget is None or total <= limits.budget.money),
-    )  # fmt: skip
+    def weighed(self, proposal: Proposal) -> Lever:
+        """What the proposal does to memory, time and price. `Lever.cheapest` does not look at the budget: a change that almost reaches it
+        is worth knowing."""
+        then = self._search.find(proposal.demand)
+        total = Money(then.cost, self._limits.answer_currency) if then else None
+        return Lever(
+            changes=proposal.changes, gpu_bytes=proposal.gpu_bytes, host_bytes=proposal.host_bytes,
+            time_ratio=_time_ratio(proposal.demand, self._base.demand, self._at_first or then), cheapest=total,
+            in_budget=total is not None and (self._limits.budget is None or total <= self._limits.budget.money),
+        )  # fmt: skip
 
+    def helps(self, lever: Lever) -> bool:
+        """Whether it needs noticeably less memory, or there is a cheaper machine for it, or one at all."""
+        return self.memory_share(lever) < 1 - LEAST_SAVING or self._cheaper(lever)
 
-def _smaller(proposal: Proposal, base: Proposal) -> bool:
-    before, then = (base.gpu_bytes, proposal.gpu_bytes) if base.gpu_bytes else (base.host_bytes, proposal.host_bytes)
-    return then < (1 - LEAST_SAVING) * before
+    def memory_share(self, lever: Lever) -> float:
+        """Of the GPU memory that the job needs as it is, or of the RAM where it needs no GPU."""
+        base = self._base
+        return lever.gpu_bytes / base.gpu_bytes if base.gpu_bytes else lever.host_bytes / base.host_bytes
 
+    def price_share(self, lever: Lever) -> Fraction:
+        """Of the price of the cheapest machine for the job as it is; 1 where one of the two is not known."""
+        before, then = self.price_at_first, lever.cheapest
+        return Fraction(then.minor, before.minor) if before and then and before.minor else Fraction(1)
 
-def _cheaper(then: Candidate | None, at_first: Candidate | None) -> bool:
-    return then is not None and (at_first is None or then.cost < at_first.cost)
+    def _cheaper(self, lever: Lever) -> bool:
+        before, then = self.price_at_first, lever.cheapest
+        return then is not None and (before is None or then < before)
 
 
 def _time_ratio(changed: Demand, base: Demand, machine: Candidate | None) -> float | None:
@@ -71,16 +82,6 @@ def _rate(demand: Demand, gpu: Gpu | None, quantity: int) -> float:
     return placed.speed.rate if isinstance(placed, Placement) else 0.0
 
 
-def _price(lever: Lever) -> tuple[bool, int]:
+def by_price(lever: Lever) -> tuple[bool, int]:
+    """The order of levers: cheapest first, those without a machine last."""
     return (lever.cheapest is None, lever.cheapest.minor if lever.cheapest else 0)
-
-
-def minimal(found: Iterable[Lever]) -> tuple[Lever, ...]:
-    """The levers of which no part does the same: without those whose changes include all changes of another one."""
-    rows = list(found)
-    return tuple(one for one in rows if not any(_part_of(other, one) for other in rows))
-
-
-def _part_of(one: Lever, other: Lever) -> bool:
-    fields, all_fields = ({(change.path, str(change.value)) for change in lever.changes} for lever in (one, other))
-    return fields < all_fields

@@ -4,7 +4,7 @@ from typing import Any
 
 from app.money import Money
 from app.recommendation.advice import Change, Lever
-from app.recommendation.levers import Proposal, levers, minimal
+from app.recommendation.levers import LeverBench, Proposal, by_price
 from app.units import GIB
 from app.workloads.limits import Limits
 from tests.recommendation.support import Job, catalogue, drive, gpu, kit, platform
@@ -21,7 +21,8 @@ def proposal(label: str, memory_gib: int, **facts: Any) -> Proposal:
 
 
 def tried(base: Proposal, *proposals: Proposal, **limits: Any) -> list[Lever]:
-    return list(levers(base, proposals, Limits.model_validate(limits), PARTS))
+    bench = LeverBench(base, Limits.model_validate(limits), PARTS)
+    return sorted((lever for lever in map(bench.weighed, proposals) if bench.helps(lever)), key=by_price)
 
 
 def labels(found: list[Lever]) -> list[str]:
@@ -66,15 +67,6 @@ def test_for_a_job_on_the_processor_ram_is_what_counts() -> None:
         host_bytes=15 * GIB,
     )  # fmt: skip
     assert labels(tried(base, half)) == ["half"]
-
-
-def test_a_set_of_which_a_part_does_the_same_is_left_out() -> None:
-    def lever(*paths: str) -> Lever:
-        changes = tuple(Change(path=path, value=1, label=path) for path in paths)
-        return Lever(changes=changes, gpu_bytes=1, host_bytes=1, time_ratio=None, cheapest=None, in_budget=True)
-
-    kept = minimal([lever("a", "b"), lever("a", "b", "c"), lever("c", "d")])
-    assert [[change.path for change in one.changes] for one in kept] == [["a", "b"], ["c", "d"]]
 
 
 def test_of_equal_price_the_order_given_is_kept() -> None:

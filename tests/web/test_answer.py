@@ -117,6 +117,8 @@ def test_a_lever_is_a_link_with_its_effect() -> None:
     }
     (shown,) = view(advice(("value", machine()), levers=[lever])).levers.rows or ()
     assert (shown.label, shown.href, shown.change_bytes, shown.cheapest) == ("4-bit base", "/?changed=1", -11 * GIB, "£1,020")
+    out_of_reach = {**lever, "in_budget": False}
+    assert [view(advice(levers=levers)).levers.none_helps for levers in ([lever, out_of_reach], [out_of_reach], [])] == [False, True, False]
 
 
 def test_findings_come_worst_first_and_once() -> None:

@@ -29,6 +29,11 @@ class LeversView:
     nothing_fits: bool
     request_json: str
 
+    @property
+    def none_helps(self) -> bool:
+        """Whether nothing fits, and no change that was tried brings a machine into the limits."""
+        return self.nothing_fits and bool(self.rows) and not any(row.in_budget for row in self.rows or ())
+
 
 def levers_view(advice: Document, levers: Sequence[Document] | None, link_to: LinkTo, request_json: str) -> LeversView:
     """The view of the levers of an advice; None where they are still to be worked out."""
