@@ -7,6 +7,7 @@ from app.architectures import graph
 from app.architectures.library import find
 from app.architectures.network import Network, Options
 from app.architectures.readers import (
+    detectors,
     diffusers_config,
     diffusers_pipeline,
     layer_list,
@@ -22,7 +23,9 @@ from app.architectures.readers.likeness import Unmodelled, too_unlike
 from app.workloads.fields import invalid_field
 from app.workloads.model import ConfigModel, GraphModel, LayerListModel, ModelReference, PresetModel, SizeModel
 
-BY_MODEL_TYPE = {**transformers_config.BUILDERS, **staged_images.BUILDERS, **mobile_images.BUILDERS, **torchvision_config.BUILDERS}
+BY_MODEL_TYPE = {
+    **transformers_config.BUILDERS, **staged_images.BUILDERS, **mobile_images.BUILDERS, **detectors.BUILDERS, **torchvision_config.BUILDERS,
+}  # fmt: skip
 DIFFUSERS = {**diffusers_config.BUILDERS, **diffusers_pipeline.BUILDERS}
 
 

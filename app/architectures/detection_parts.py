@@ -17,6 +17,7 @@ from app.units import round_up
 from app.workloads.fields import invalid_field
 
 STAGES = ((64, 3), (128, 4), (256, 6), (512, 3))  # inner channels and blocks of ResNet-50
+ALL_STAGES = 5  # of a backbone, its stem counted as one
 EXPANSION = 4
 SIZE_MULTIPLE = 32
 BOXES_PER_IMAGE = 8  # objects in a picture of COCO, about seven on average
@@ -67,9 +68,12 @@ class Bottleneck(Module):
 
     def __call__(self, x: Tensor) -> Tensor:
         identity = x
-        x = op.relu_(self.bn1(self.conv1(x)))
-        x = op.relu_(self.bn2(self.conv2(x)))
-        x = self.bn3(self.conv3(x))
+        x = self.conv1(x)
+        x = op.relu_(self.bn1(x))
+        x = self.conv2(x)
+        x = op.relu_(self.bn2(x))
+        x = self.conv3(x)
+        x = self.bn3(x)
         if self.downsample is not None and self.downsample_bn is not None:
             identity = self.downsample_bn(self.downsample(identity))
         return op.relu_(op.add_(x, identity))
@@ -89,14 +93,14 @@ class Stage(Module):
 
 
 class Backbone(Module):
-    """ResNet-50 without its classifier, of which only the last stages are trained."""
+    """A ResNet of bottlenecks without its classifier, ResNet-50 unless other stages are given; only the last stages are trained."""
 
-    def __init__(self, trained_stages: int) -> None:
+    def __init__(self, trained_stages: int, stages: tuple[tuple[int, int], ...] = STAGES) -> None:
         self.conv1, self.bn1 = _conv(3, 64, 7, 2), FrozenBatchNorm(64)
-        incoming = (64, *(EXPANSION * width for width, _ in STAGES))
+        incoming = (64, *(EXPANSION * width for width, _ in stages))
         self.layers = [
             Stage(inputs, width, blocks, 2 if index else 1)
-            for index, (inputs, (width, blocks)) in enumerate(zip(incoming, STAGES, strict=False))
+            for index, (inputs, (width, blocks)) in enumerate(zip(incoming, stages, strict=False))
         ]
         stem: list[Module] = [self.conv1] if trained_stages <= len(self.layers) else []
         for part in (*stem, *self.layers[: max(0, len(self.layers) - trained_stages)]):
@@ -105,7 +109,8 @@ class Backbone(Module):
 
     def __call__(self, x: Tensor) -> Maps:
         """The maps after each stage."""
-        x = op.relu_(self.bn1(self.conv1(x)))
+        x = self.conv1(x)
+        x = op.relu_(self.bn1(x))
         x = op.max_pool(x, 3, 2, 1)
         maps: Maps = []
         for layer in self.layers:
