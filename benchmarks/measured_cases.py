@@ -42,7 +42,9 @@ def _model(case: Case) -> dict[str, Any]:
 def _sizes(case: Case) -> dict[str, Any]:
     """Input sizes beside the batch."""
     work = case["workload"]
-    sizes: dict[str, Any] = {"image_size": [work["image"]] * 2} if "image" in work else {}
+    sizes: dict[str, Any] = {}
+    if "image" in work:
+        sizes["image_size"] = work["image"] if isinstance(work["image"], list) else [work["image"]] * 2
     for ours, theirs in (("sequence_length", "seq"), ("target_length", "target_seq"), ("text_length", "text_seq")):
         if theirs in work:
             sizes[ours] = work[theirs]

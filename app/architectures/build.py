@@ -7,6 +7,7 @@ from app.architectures import graph
 from app.architectures.library import find
 from app.architectures.network import Network, Options
 from app.architectures.readers import (
+    beit_config,
     detectors,
     diffusers_config,
     diffusers_pipeline,
@@ -24,7 +25,8 @@ from app.workloads.fields import invalid_field
 from app.workloads.model import ConfigModel, GraphModel, LayerListModel, ModelReference, PresetModel, SizeModel
 
 BY_MODEL_TYPE = {
-    **transformers_config.BUILDERS, **staged_images.BUILDERS, **mobile_images.BUILDERS, **detectors.BUILDERS, **torchvision_config.BUILDERS,
+    **transformers_config.BUILDERS, **staged_images.BUILDERS, **beit_config.BUILDERS, **mobile_images.BUILDERS, **detectors.BUILDERS,
+    **torchvision_config.BUILDERS,
 }  # fmt: skip
 DIFFUSERS = {**diffusers_config.BUILDERS, **diffusers_pipeline.BUILDERS}
 

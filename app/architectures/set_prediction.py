@@ -47,8 +47,8 @@ def targets(tape: Tape, batch: int) -> Tensor:
     """Classes and boxes of the objects in each picture; gives the boxes of the last."""
     for _ in range(batch):
         held_indices(tape, BOXES_PER_IMAGE)
-        boxes = held(tape, (BOXES_PER_IMAGE, COORDINATES), FP32)
-    return boxes
+    boxes = [held(tape, (BOXES_PER_IMAGE, COORDINATES), FP32) for _ in range(batch)]
+    return boxes[-1]
 
 
 def matching_loss(answers: list[Answer], truth: Tensor) -> Tensor:

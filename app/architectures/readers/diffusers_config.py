@@ -85,10 +85,15 @@ def _per_level(config: Config, name: str, count: int, default: int | None = None
     return tuple(given)
 
 
-def _dit(config: Config, options: Options) -> Network:
-    activation = config.get("activation_fn", "gelu-approximate")
-    if activation not in _ACTIVATIONS:
+def _gelu(config: Config) -> str:
+    """Which GELU the feed-forward layers have. Raises InvalidInput for another activation."""
+    name = config.get("activation_fn", "gelu-approximate")
+    if not isinstance(name, str) or name not in _ACTIVATIONS:
         raise invalid_field("model.config.activation_fn", f"must be {' or '.join(_ACTIVATIONS)}")
+    return _ACTIVATIONS[name]
+
+
+def _dit(config: Config, options: Options) -> Network:
     channels = integer(config, "in_channels", default=4)
     spec = DitSpec(
         heads=integer(config, "num_attention_heads", default=16),
@@ -100,7 +105,7 @@ def _dit(config: Config, options: Options) -> Network:
         latent=integer(config, "sample_size", default=32),
         classes=integer(config, "num_embeds_ada_norm", default=1000),
         attention_bias=flag(config, "attention_bias", True),
-        activation=_ACTIVATIONS[activation],
+        activation=_gelu(config),
     )
     return DiffusionTransformer(spec, options)
 
@@ -177,9 +182,6 @@ def _wan(config: Config, options: Options) -> Network:
 
 
 def _pixart(config: Config, options: Options) -> Network:
-    activation = config.get("activation_fn", "gelu-approximate")
-    if activation not in _ACTIVATIONS:
-        raise invalid_field("model.config.activation_fn", f"must be {' or '.join(_ACTIVATIONS)}")
     latent = integer(config, "sample_size", default=128)
     given = config.get("use_additional_conditions")
     spec = PixartSpec(
@@ -193,16 +195,13 @@ def _pixart(config: Config, options: Options) -> Network:
         patch=integer(config, "patch_size", default=2),
         latent=latent,
         attention_bias=flag(config, "attention_bias", True),
-        activation=_ACTIVATIONS[activation],
+        activation=_gelu(config),
         sizes=latent == USUAL_PIXART_LATENT if given is None else bool(given),
     )
     return Pixart(spec, options)
 
 
 def _cogvideox(config: Config, options: Options) -> Network:
-    activation = config.get("activation_fn", "gelu-approximate")
-    if activation not in _ACTIVATIONS:
-        raise invalid_field("model.config.activation_fn", f"must be {' or '.join(_ACTIVATIONS)}")
     for name in ("patch_size_t", "ofs_embed_dim", "use_learned_positional_embeddings"):
         if config.get(name):
             raise invalid_field(f"model.config.{name}", "CogVideoX 1.5 and the models conditioned on an image are not read yet")
@@ -219,7 +218,7 @@ def _cogvideox(config: Config, options: Options) -> Network:
         patch=integer(config, "patch_size", default=2),
         attention_bias=flag(config, "attention_bias", True),
         affine=flag(config, "norm_elementwise_affine", True),
-        activation=_ACTIVATIONS[activation],
+        activation=_gelu(config),
         rotary=flag(config, "use_rotary_positional_embeddings", False),
         usual=(
             (frames - 1) // integer(config, "temporal_compression_ratio", default=4) + 1,

@@ -1,6 +1,7 @@
 """Reading numbers out of a configuration somebody else wrote: bounded, with a clear sentence naming the field."""
 
 from collections.abc import Mapping
+from math import isfinite
 from typing import Any
 
 from app.architectures.activations import NAMES as ACTIVATIONS
@@ -89,6 +90,16 @@ def positive(config: Mapping[str, Any], name: str, default: float) -> float:
         return default
     if isinstance(value, bool) or not isinstance(value, (int, float)) or not 0 < value <= LARGEST_SIZE:
         raise invalid_field(f"model.config.{name}", "must be a number above 0")
+    return float(value)
+
+
+def number(config: Mapping[str, Any], name: str, default: float) -> float:
+    """A finite number."""
+    value = config.get(name, default)
+    if value is None:
+        return default
+    if isinstance(value, bool) or not isinstance(value, (int, float)) or not isfinite(value):
+        raise invalid_field(f"model.config.{name}", "must be a number")
     return float(value)
 
 

@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import Any
 
-from app.architectures import convnext, densenet, efficientnet, mixer, mobilenet, regnet, resnet, swin, vgg, vision_transformer, yolo
+from app.architectures import beit, convnext, densenet, efficientnet, mixer, mobilenet, regnet, resnet, swin, vgg, vision_transformer, yolo
 from app.architectures.network import Network, Options
 from app.architectures.readers import generic_networks
 from app.workloads.fields import invalid_field
@@ -36,6 +36,7 @@ BUILDERS: dict[str, NamedBuilder] = {
     **{name: _of(resnet.ResNet, spec) for name, spec in resnet.SPECS.items()},
     **{name: _of(vgg.Vgg, spec) for name, spec in vgg.SPECS.items()},
     **{name: _of(vision_transformer.VisionTransformer, spec) for name, spec in vision_transformer.SPECS.items()},
+    **{name: _of(beit.Beit, spec) for name, spec in beit.SPECS.items()},
     **{name: _of(densenet.DenseNet, spec) for name, spec in densenet.SPECS.items()},
     **{name: _of(efficientnet.EfficientNet, spec) for name, spec in efficientnet.SPECS.items()},
     **{name: _of(mobilenet.MobileNetV3, spec) for name, spec in mobilenet.SPECS.items()},

@@ -101,8 +101,9 @@ def _fused(qkv: tuple[Tensor, Tensor, Tensor], workspace: Workspace, causal: boo
         tape.record.charge("attention", metas[0].dtype, flops * 5 // 2, 2 * moved)  # five products for two
         scratch = [tape.empty(shape, dtype, Category.WORKSPACE) for shape, dtype in workspace(*metas)]
         gradients = [tape.like(meta) for meta in metas]
+        of_bias = scores and tape.like(scores)
         del scratch
-        return [*gradients, scores and tape.like(scores)]
+        return [*gradients, of_bias]
 
     return attach(out, [q, k, v, bias], [q, k, v, bias, out, log_sum], backward).transpose(1, 2)
 
