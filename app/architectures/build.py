@@ -19,6 +19,7 @@ from app.architectures.readers import (
     torchvision_config,
     transformers_config,
 )
+from app.architectures.readers.contradictions import refuse_contradictions
 from app.architectures.readers.layer_names import layer_names
 from app.architectures.readers.likeness import Unmodelled, too_unlike
 from app.workloads.fields import invalid_field
@@ -74,6 +75,7 @@ def build_from_config(config: Mapping[str, Any], options: Options) -> Network:
         builder = DIFFUSERS.get(str(config["_class_name"]))
         what = f"'{str(config['_class_name'])[:60]}'"
     elif "model_type" in config:
+        refuse_contradictions(config)
         builder = BY_MODEL_TYPE.get(str(config["model_type"]))
         what = f"model type '{str(config['model_type'])[:60]}'"
     else:

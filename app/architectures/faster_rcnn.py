@@ -160,3 +160,9 @@ class Rcnn(Detector):
         if self.mask_head is not None and spec.mask_size:
             return op.activation(self.mask_head(op.pooled_regions(maps[:-1], batch * spec.detections, spec.mask_size)), "sigmoid")
         return probabilities
+
+
+class MaskRcnn(Rcnn):
+    """With a head for masks. How many regions get one depends on the pictures, so that its interval is wider."""
+
+    family = "detection_with_masks"

@@ -36,7 +36,7 @@ PHASE_NAMES = {
     Phase.OPTIMIZER: "optimizer",
 }
 TEXT_FAMILIES = ("decoder", "encoder", "encoder_decoder", "recurrent")
-CONVOLVING_FAMILIES = ("convolutional", "diffusion", "detection")  # whose convolutions ask for workspaces
+CONVOLVING_FAMILIES = ("convolutional", "diffusion", "detection", "detection_with_masks")  # whose convolutions ask for workspaces
 PROGRAMS_KEPT = 64  # about 0.3 MB each
 LONGEST_KEPT = 20_000  # characters of a workload document; longer ones carry a graph
 SPREAD_AND_DATA = ("parallelism", "data", "checkpoints")  # fields of a workload that change nothing of what is traced

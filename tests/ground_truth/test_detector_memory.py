@@ -23,8 +23,17 @@ PARAMETERS = {
 
 def trained(name: str, batch: int) -> float:
     """MiB of the peak of a training step."""
-    document = {"kind": "training", "model": {"preset": name}, "precision": "fp32", "optimizer": "sgd_momentum", "micro_batch_size": batch}
-    return peak(document)
+    return peak(step(name, batch))
+
+
+def step(name: str, batch: int) -> dict[str, object]:
+    """A training step in fp32."""
+    return {"kind": "training", "model": {"preset": name}, "precision": "fp32", "optimizer": "sgd_momentum", "micro_batch_size": batch}
+
+
+def forward_pass(name: str) -> dict[str, object]:
+    """A pass over one picture in fp32."""
+    return {"kind": "inference", "model": {"preset": name}, "runtime": "pytorch", "weight_format": "fp32", "batch_size": 1}
 
 
 def peak(document: dict[str, object]) -> float:
@@ -45,8 +54,22 @@ def test_masks_are_not_underestimated() -> None:
 
 @pytest.mark.parametrize("name", RUNNING)
 def test_a_forward_pass_is_within_five_percent(name: str) -> None:
-    document = {"kind": "inference", "model": {"preset": name}, "runtime": "pytorch", "weight_format": "fp32", "batch_size": 1}
-    assert peak(document) == pytest.approx(RUNNING[name], rel=0.05)
+    assert peak(forward_pass(name)) == pytest.approx(RUNNING[name], rel=0.05)
+
+
+def within(document: dict[str, object], measured: float) -> bool:
+    """Whether the interval of the estimate holds the measured MiB."""
+    memory = estimate(parse_workload(document)).gpu_memory
+    assert memory is not None
+    slack = memory.required_bytes - memory.peak_allocated_bytes
+    assert memory.interval.basis == "measured"
+    return memory.interval.low_bytes - slack <= measured * MIB <= memory.interval.high_bytes - slack
+
+
+def test_every_run_lies_in_the_interval_of_its_estimate() -> None:
+    steps = {**TRAINING, "maskrcnn_resnet50_fpn": (2, MASK_TRAINING)}
+    assert all(within(step(name, batch), measured) for name, (batch, measured) in steps.items())
+    assert all(within(forward_pass(name), measured) for name, measured in RUNNING.items())
 
 
 @pytest.mark.parametrize("name", PARAMETERS)

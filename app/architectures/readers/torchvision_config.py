@@ -1,6 +1,6 @@
 """torchvision's detectors, as the model library writes their configurations down."""
 
-from app.architectures.faster_rcnn import Rcnn, RcnnSpec
+from app.architectures.faster_rcnn import MaskRcnn, Rcnn, RcnnSpec
 from app.architectures.network import Network, Options
 from app.architectures.readers.fields import integer, items
 from app.architectures.readers.transformers_config import Builder, Config
@@ -45,7 +45,7 @@ def _rcnn(config: Config, options: Options) -> Network:
         mask_layers=len(items(config, "mask_layers")) or 4,
         mask_channels=integer(config, "mask_predictor_channels", default=256),
     )
-    return Rcnn(spec, options)
+    return MaskRcnn(spec, options) if masks else Rcnn(spec, options)
 
 
 def _retinanet(config: Config, options: Options) -> Network:

@@ -5,11 +5,13 @@ import time
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from app.architectures.build import BY_MODEL_TYPE, DIFFUSERS
+from app.architectures.build import BY_MODEL_TYPE, DIFFUSERS, build_from_config
 from app.architectures.library import all_models
+from app.architectures.network import Options
 from app.errors import InvalidInput
 from app.estimation.estimate import Estimate
 from app.estimation.service import estimate
@@ -33,7 +35,7 @@ OFTEN_GIVEN = (
 def valid() -> dict[str, Mapping[str, Any]]:
     """One configuration of each type that stands on its own: the smallest of the tests, else the library's, else the type's defaults."""
     configs = {kind: {**config, "model_type": kind} for kind, config in ALL.items()}
-    for config in (entry.config for entry in all_models()):
+    for config in (part for entry in all_models() for part in (entry.config, *entry.config.values()) if isinstance(part, Mapping)):
         kind = str(config.get("model_type") or config.get("_class_name"))
         if kind in BY_MODEL_TYPE or (kind in DIFFUSERS and not kind.endswith("Pipeline")):
             configs.setdefault(kind, dict(config))
@@ -87,3 +89,31 @@ def answered(document: dict[str, Any]) -> Estimate | InvalidInput:
         return estimate(parse_workload(document))
     except InvalidInput as refused:
         return refused
+
+
+@pytest.mark.parametrize(
+    ("kind", "changes", "path"),
+    [
+        ("llama", {"torch_dtype": "float128"}, "model.config.torch_dtype"),
+        ("bert", {"dtype": 16}, "model.config.dtype"),
+        ("gpt2", {"dtype": {"": "bfloat16", "text": "bf17"}}, "model.config.dtype"),
+        ("qwen3", {"layer_types": ["full_attention"] * 3}, "model.config.layer_types"),
+        ("vit", {"layer_types": "full_attention"}, "model.config.layer_types"),
+        ("mistral", {"layer_types": ["full_attention", "magic", "full_attention", "full_attention"]}, "model.config.layer_types"),
+        ("gemma3", {"text_config": {**ALL["gemma3"]["text_config"], "layer_types": ["conv"]}}, "model.config.text_config.layer_types"),
+        ("detr", {"d_model": 100}, "model.config.d_model"),
+        ("detr", {"position_embedding_type": "learned"}, "model.config.position_embedding_type"),
+        ("beit", {"layer_scale_init_value": math.nan}, "model.config.layer_scale_init_value"),
+        ("beit", {"image_size": 8}, "model.config.patch_size"),
+        ("PixArtTransformer2DModel", {"activation_fn": ["gelu"]}, "model.config.activation_fn"),
+    ],
+)
+def test_a_contradiction_is_refused_at_its_field(kind: str, changes: dict[str, Any], path: str) -> None:
+    with pytest.raises(InvalidInput) as refused:
+        build_from_config({**VALID[kind], **changes}, Options())
+    assert refused.value.errors[0].path == path
+
+
+@pytest.mark.parametrize("name", ["bfloat16", "torch.float16", "auto", None])
+def test_types_of_weights_that_transformers_writes_are_read(name: str | None) -> None:
+    assert build_from_config({**VALID["llama"], "torch_dtype": name}, Options()).parameter_count() > 0
