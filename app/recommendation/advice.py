@@ -1,5 +1,6 @@
 """What the recommender answers: picks by role, the frontier, near misses, levers, the budget ladder."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -85,7 +86,7 @@ class Recommendation:
     """Everything the search found inside the limits. Empty `picks` means no machine does it; near misses say why."""
 
     picks: tuple[Pick, ...]
-    frontier: tuple[Machine, ...]
+    frontier: Sequence[Machine]
     near_misses: tuple[NearMiss, ...]
     ladder: tuple[Step, ...]
     feasible: int  # choices of GPU and count (or of whole system) for which some machine is inside the limits

@@ -1,8 +1,8 @@
 """From a candidate of the search to a machine with its bill, its speed and what is to be said about it."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
-from typing import Any
+from typing import Any, overload
 
 from app.money import Money
 from app.placement import Demand, Placement, Speed
@@ -28,6 +28,29 @@ class Bills:
             of = self._exploration
             self._written[id(one)] = machine_of(one, of.demand, of.limits, of.market)
         return self._written[id(one)]
+
+
+class Written(Sequence[Machine]):
+    """The machines of some candidates, each written out when it is first looked at."""
+
+    def __init__(self, candidates: Sequence[Candidate], bills: Bills) -> None:
+        self._candidates, self._bills = candidates, bills
+
+    def __len__(self) -> int:
+        return len(self._candidates)
+
+    @overload
+    def __getitem__(self, index: int) -> Machine: ...
+    @overload
+    def __getitem__(self, index: slice) -> "Written": ...
+    def __getitem__(self, index: int | slice) -> "Machine | Written":
+        chosen = self._candidates[index]
+        return self._bills.machine(chosen) if isinstance(chosen, Candidate) else Written(chosen, self._bills)
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Sequence) and tuple(self) == tuple(other)
+
+    __hash__ = None  # type: ignore[assignment]  # as every sequence that is compared by what is in it, and not a tuple
 
 
 def machine_of(one: Candidate, demand: Demand, limits: Limits, market: Market) -> Machine:

@@ -52,6 +52,8 @@ class Market:
         self.drives: tuple[Offer[Drive], ...] = offers_of(catalogue.drives.values(), currency, accepted, catalogue.rates, owned)
         self.platforms: tuple[Offer[Platform], ...] = offers_of(boards, currency, accepted, catalogue.rates, owned)
         self._rooms: dict[Hashable, tuple[int, ...]] = {}
+        self._seatings: dict[Hashable, int] = {}
+        self._seating_numbers: dict[tuple[int, ...], int] = {}
         self._seat_findings: dict[tuple[str, str, int], tuple[Finding, ...]] = {}
         self._most: dict[Hashable, int] = {}
         self._spaces: dict[Hashable, int] = {}
@@ -105,6 +107,14 @@ class Market:
         if key not in self._rooms:
             self._rooms[key] = tuple(0 if offer.part.included_gpu else cards_that_fit(offer.part, gpu) for offer in self.platforms)
         return self._rooms[key]
+
+    def seating(self, gpu: Gpu, quantity: int) -> int:
+        """A number for the platforms that take so many of this card: the same where they are the same."""
+        key = (shape(gpu), quantity)
+        if key not in self._seatings:
+            takers = tuple(index for index, room in enumerate(self.room(gpu)) if room >= quantity)
+            self._seatings[key] = self._seating_numbers.setdefault(takers, len(self._seating_numbers))
+        return self._seatings[key]
 
     def most(self, gpu: Gpu) -> int:
         """The most of this card that any platform takes."""

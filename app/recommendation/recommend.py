@@ -7,7 +7,7 @@ from app.hardware import Catalogue
 from app.money import Money
 from app.placement import Demand, Finding
 from app.recommendation.advice import Pick, Recommendation
-from app.recommendation.bill import Bills, machine_of
+from app.recommendation.bill import Bills, Written, machine_of
 from app.recommendation.cluster import cluster_finding, smallest_cluster
 from app.recommendation.frontier import undominated, within
 from app.recommendation.ladder import budget_ladder
@@ -30,7 +30,7 @@ def recommend(demand: Demand, limits: Limits, catalogue: Catalogue) -> Recommend
     chosen = ((role, best(role, inside)) for role in ROLES)
     return Recommendation(
         picks=tuple(Pick(role=role, machine=bills.machine(one), price_proof=proofs.of(role, one)) for role, one in chosen if one),
-        frontier=tuple(bills.machine(one) for one in inside),
+        frontier=Written(inside, bills),
         near_misses=near_misses(exploration, frontier, bills),
         ladder=budget_ladder(limits.objective, frontier, bills),
         feasible=_choices_inside(exploration),

@@ -2,7 +2,7 @@
 
 For a given GPU and count the rest of a machine only matters by its price, by how fast its drives feed the job, and where layers are left
 to the processor by the bandwidth of its RAM, and by what its platform draws; so per load it is enough to know the cheapest completion at
-each such speed and power, and loads of the same shape, RAM and reads share it.
+each such speed and power, and loads that fit the same platforms with the same RAM and reads share it.
 Platforms are tried from the most frugal, those that draw the same in the order of a lower bound on their cost, and the trying stops where
 the bound passes the best found. A job on the processor alone has RAM as its headroom: there every non-dominated amount of RAM is kept.
 Nothing is left out that could be the best by price, speed, headroom or power; the tests compare with every combination.
@@ -16,7 +16,7 @@ from app.hardware import Gpu
 from app.placement import Demand
 from app.recommendation.constraints import STARVED_SHARE
 from app.recommendation.loads import Choice, Load, Loads, accepted_cards, choices, place, place_everywhere, system_accepted
-from app.recommendation.market import Market, Site, shape
+from app.recommendation.market import Market, Site
 from app.recommendation.memory import MemoryChoices, MemoryFill
 from app.recommendation.power import machine_power_w
 from app.recommendation.storage import StorageSet
@@ -165,10 +165,12 @@ class Assembly:
             return self._at(load, load.choice.site, self._sets[load.choice.site.index])
         if load.choice.gpu is None:
             return self._without_cards(load)
+        gpu, quantity = load.choice.gpu, load.choice.quantity
         reads, traffic = load.placement.read_bytes_per_second, load.placement.ram_traffic
-        key = (shape(load.choice.gpu), load.choice.quantity, load.ram_bytes, reads if reads > self._easy_read else 0, traffic)
+        drawn = gpu.power_w * quantity if self._limits.max_watts is not None else 0
+        key = (self._market.seating(gpu, quantity), drawn, load.ram_bytes, reads if reads > self._easy_read else 0, traffic)
         if key not in self._completed:
-            self._completed[key] = self._on_boards(load, load.choice.gpu)
+            self._completed[key] = self._on_boards(load, gpu)
         return self._completed[key]
 
     def _on_boards(self, load: Load, gpu: Gpu) -> tuple[Completion, ...]:
