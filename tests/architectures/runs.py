@@ -131,6 +131,7 @@ RECURRENT: dict[str, Config] = {
     "lfm2": {**SHAPE, "layer_types": CONVOLVING},
     "lfm2_moe": {**EXPERTS, "layer_types": CONVOLVING},
     "recurrent_gemma": {**SHAPE, "head_dim": 64, "attention_window_size": 4096, "layers_block_type": ["recurrent", "attention"] * 2},
+    "rwkv": SHAPE,
     "zamba2": {
         **SHAPE,
         "num_key_value_heads": 4,

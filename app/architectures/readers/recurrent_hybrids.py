@@ -1,4 +1,4 @@
-"""Configurations of decoders whose layers convolve or recur in place of attending: LFM2, Zamba 2, RecurrentGemma."""
+"""Configurations of decoders whose layers convolve or recur in place of attending: LFM2, Zamba 2, RecurrentGemma, RWKV."""
 
 from collections.abc import Mapping
 from dataclasses import replace
@@ -16,6 +16,7 @@ from app.architectures.readers.llama import llama_spec
 from app.architectures.readers.mixtures import chosen_experts
 from app.architectures.recurrent_gemma import RecurrentGemma, RecurrentMixer
 from app.architectures.rotary_attention import PartlyTurnedAttention
+from app.architectures.rwkv import Rwkv
 from app.architectures.zamba2 import SharingSpec, Zamba2
 from app.units import round_up
 
@@ -147,3 +148,11 @@ def _repeated_kinds(config: Config, count: int) -> list[Any]:
     named = items(config, "layers_block_type") or items(config, "layer_types")
     kinds = named or items(config, "block_types") or ["recurrent", "recurrent", "attention"]
     return [kinds[layer % len(kinds)] for layer in range(count)]
+
+
+def rwkv(config: Config, options: Options) -> Network:
+    """RwkvConfig."""
+    hidden = integer(config, "hidden_size", default=4096)
+    widths = (hidden, integer(config, "attention_hidden_size", default=hidden), integer(config, "intermediate_size", default=4 * hidden))
+    vocabulary, tied = integer(config, "vocab_size", default=50_277), flag(config, "tie_word_embeddings", False)
+    return Rwkv(vocabulary, layers(config, "num_hidden_layers", default=32), widths, options, tied=tied)

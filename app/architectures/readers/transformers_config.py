@@ -134,6 +134,7 @@ PROGRAMS: dict[str, Builder] = {
     "qwen3_next": state_spaces.qwen3_next,
     "recurrent_gemma": recurrent_hybrids.recurrent_gemma,
     "roberta": encoders.roberta,
+    "rwkv": recurrent_hybrids.rwkv,
     "seed_oss": llama_relatives.seed_oss,
     "siglip": image_encoders.siglip,
     "siglip_vision_model": image_encoders.siglip_vision,

@@ -61,7 +61,7 @@ from app.tape.operators.rotary import (
     rotate_half,
     strided_rotary_embedding,
 )
-from app.tape.operators.scan import cumulative_sum, delta_rule, linear_recurrence, selective_scan, solve_triangular
+from app.tape.operators.scan import cumulative_sum, delta_rule, linear_recurrence, selective_scan, solve_triangular, weighted_key_values
 from app.tape.operators.views import assembled, copied, expand, gather, part, rearranged, repeated, split
 
 __all__ = [
@@ -77,5 +77,5 @@ __all__ = [
     "rms_norm_in_fp32", "rms_norm_of_stream", "root_mean_square_unit", "rotary_embedding", "rotate_half", "scaled",
     "scaled_dot_product_attention", "scatter_rows", "scattered", "select_rows", "selective_scan", "shifted", "softmax", "solve_triangular",
     "split", "stepwise_rms_norm_in_fp32", "strided_rotary_embedding", "sum_over_last", "sum_over_second", "take_rows", "top_k",
-    "transposed_convolution", "where",
+    "transposed_convolution", "weighted_key_values", "where",
 ]  # fmt: skip

@@ -142,3 +142,33 @@ def linear_recurrence(gate: Tensor, x: Tensor) -> tuple[Tensor, Tensor]:
     attached = attach(out, [gate, x], [gates, states], backward)
     last.node, last.requires_grad = attached.node, attached.requires_grad
     return attached, last
+
+
+RWKV_KEPT = 11  # of every step: both maxima's operands, both pairs of exponentials, numerator, denominator, and the three states
+
+
+def weighted_key_values(decay: Tensor, first: Tensor, key: Tensor, value: Tensor) -> tuple[Tensor, Tensor]:
+    """RWKV's average of values weighted by keys that decay, step by step in fp32 [batch, length, channels]; and the last three states.
+
+    Every step keeps eleven tensors, and its key in fp32 where that is a copy. Going back, as in `linear_recurrence`.
+    Source: rwkv_linear_attention_cpu in modeling_rwkv.py (transformers 5.23), which runs where its CUDA kernel is not built.
+    """
+    tape, (batch, length, channels) = key.tape, key.shape
+    kept = length if tape.keeps else 1
+    out = tape.empty(key.shape, key.dtype)
+    steps = tape.empty((kept * (RWKV_KEPT + (key.dtype is not FP32)), batch, channels), FP32)
+    last = tape.empty((batch, channels, 3), FP32)
+    elementwise_work(tape, key, value, steps, out)
+    whole, metas = out.meta, (decay.meta, first.meta, key.meta, value.meta)
+
+    def backward(gradient: Tensor) -> Gradients:
+        copied = tape.like(whole)
+        sums: list[Tensor | None] = [tape.like(meta) for meta in metas]
+        for place, meta in reversed(list(enumerate(metas))):
+            of_step = tape.like(meta)
+            sums[place] = _summed(tape, meta)
+            del of_step
+        del copied
+        return sums
+
+    return attach(out, [decay, first, key, value], [steps, value], backward), last
