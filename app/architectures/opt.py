@@ -1,10 +1,10 @@
-"""OPT: learned positions, ReLU, norms before or after each part (modeling_opt.py, transformers 5.23)."""
+"""OPT and BioGPT: learned positions, ReLU, norms before or after each part (modeling_opt.py, modeling_biogpt.py, transformers 5.23)."""
 
 from dataclasses import dataclass
 from typing import ClassVar
 
 from app.architectures.activations import activate
-from app.architectures.attention import Attend, Attended, causal_mask
+from app.architectures.attention import IN_FP32, Attend, Attended, causal_mask
 from app.architectures.cache import CacheLayer, KvCache
 from app.architectures.language_head import LanguageModel
 from app.architectures.network import Inputs, Options, block_kinds, indices
@@ -19,7 +19,10 @@ POSITION_OFFSET = 2  # rows of the position table that no position uses
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OptSpec:
-    """Hyper-parameters of OPT. `embedding`: size of the token table, projected to `hidden` where it differs."""
+    """Hyper-parameters of OPT. `embedding`: size of the token table, projected to `hidden` where it differs.
+
+    BioGPT differs in what is scaled, drops out embeddings too, and has one row of positions for all sequences.
+    """
 
     vocabulary: int
     positions: int
@@ -37,6 +40,11 @@ class OptSpec:
     dropout: float = 0.1
     attention_dropout: float = 0.0
     tied: bool = True
+    scaled_queries: bool = True
+    scaled_embeddings: bool = False
+    embedding_dropout: float = 0.0
+    positions_per_sequence: bool = True
+    style: op.EagerStyle = IN_FP32
 
     @property
     def attention_width(self) -> int:
@@ -49,14 +57,15 @@ class Attention(Module):
 
     def __init__(self, spec: OptSpec, options: Options, layer: int) -> None:
         self.spec, self.layer = spec, layer
-        self.attend = Attend(implementation=options.attention, dropout=spec.attention_dropout)
+        self.attend = Attend(implementation=options.attention, dropout=spec.attention_dropout, style=spec.style)
         self.k_proj = Linear(spec.hidden, spec.attention_width, bias=spec.bias)
         self.v_proj = Linear(spec.hidden, spec.attention_width, bias=spec.bias)
         self.q_proj = Linear(spec.hidden, spec.attention_width, bias=spec.bias)
         self.out_proj = Linear(spec.attention_width, spec.hidden, bias=spec.bias)
 
     def __call__(self, x: Tensor, mask: Tensor | None, cache: KvCache | None) -> Attended:
-        query = self._heads(op.scaled(self.q_proj(x)))
+        query = self.q_proj(x)
+        query = self._heads(op.scaled(query) if self.spec.scaled_queries else query)
         key, value = self._heads(self.k_proj(x)), self._heads(self.v_proj(x))
         if cache is not None:
             key, value = cache.update(self.layer, key, value)
@@ -118,11 +127,14 @@ class Opt(LanguageModel):
     def hidden_states(self, tape: Tape, inputs: Inputs, cache: KvCache | None = None) -> Tensor:
         """The output of the last block, normed and projected where the model does so, [batch, length, embedding]."""
         embedded = self.embed_tokens(indices(tape, inputs.batch, inputs.sequence))
+        embedded = op.scaled(embedded) if self.spec.scaled_embeddings else embedded
         ones = tape.empty((inputs.batch, inputs.sequence), FP32)
         mask = causal_mask(embedded, cache, self.options.attention)
-        positions = self.embed_positions(indices(tape, inputs.batch, inputs.sequence))
+        positions = self.embed_positions(indices(tape, inputs.batch if self.spec.positions_per_sequence else 1, inputs.sequence))
         embedded = self.project_in(embedded) if self.project_in else embedded
-        x = self.layers.run(op.add(embedded, positions), mask, cache, checkpointed=self.options.checkpointed)
+        x = self.layers.run(
+            op.dropout(op.add(embedded, positions), self.spec.embedding_dropout), mask, cache, checkpointed=self.options.checkpointed
+        )
         x = self.final_layer_norm(x) if self.final_layer_norm else x
         del ones
         return self.project_out(x) if self.project_out else x

@@ -4,7 +4,9 @@ from collections.abc import Mapping
 from typing import Any
 
 from app.architectures.alibi_decoder import AlibiSpec, Bloom, Mpt
+from app.architectures.attention import IN_OWN_TYPE
 from app.architectures.gpt2 import Gpt2, Gpt2Spec
+from app.architectures.gpt_bigcode import GptBigCode
 from app.architectures.gpt_neo import GptNeo
 from app.architectures.gpt_neox import GptNeoX, NeoXSpec
 from app.architectures.network import Network, Options
@@ -16,9 +18,14 @@ Config = Mapping[str, Any]
 
 def gpt2(config: Config, options: Options) -> Network:
     """GPT2Config."""
+    return Gpt2(gpt2_spec(config), options)
+
+
+def gpt2_spec(config: Config) -> Gpt2Spec:
+    """Hyper-parameters of GPT-2."""
     hidden, heads = integer(config, "n_embd", "hidden_size", default=768), integer(config, "n_head", "num_attention_heads", default=12)
     head_size = divides("n_embd", hidden, heads, "n_head")
-    spec = Gpt2Spec(
+    return Gpt2Spec(
         vocabulary=integer(config, "vocab_size", default=50257),
         positions=integer(config, "n_positions", "max_position_embeddings", default=1024),
         hidden=hidden,
@@ -32,7 +39,6 @@ def gpt2(config: Config, options: Options) -> Network:
         attention_dropout=fraction(config, "attn_pdrop", 0.1),
         tied=flag(config, "tie_word_embeddings", True),
     )
-    return Gpt2(spec, options)
 
 
 def gpt_neo(config: Config, options: Options) -> Network:
@@ -100,6 +106,39 @@ def opt(config: Config, options: Options) -> Network:
         tied=flag(config, "tie_word_embeddings", True),
     )
     return Opt(spec, options)
+
+
+def biogpt(config: Config, options: Options) -> Network:
+    """BioGptConfig."""
+    hidden, heads = integer(config, "hidden_size", default=1024), integer(config, "num_attention_heads", default=16)
+    dropout = fraction(config, "hidden_dropout_prob", 0.1)
+    spec = OptSpec(
+        vocabulary=integer(config, "vocab_size", default=42_384),
+        positions=integer(config, "max_position_embeddings", default=1024),
+        embedding=hidden,
+        hidden=hidden,
+        layers=layers(config, "num_hidden_layers", default=24),
+        heads=heads,
+        head_size=divides("hidden_size", hidden, heads, "num_attention_heads"),
+        feed_forward=integer(config, "intermediate_size", default=4 * hidden),
+        activation=activation(config, "hidden_act", default="gelu"),
+        dropout=dropout,
+        attention_dropout=fraction(config, "attention_probs_dropout_prob", 0.1),
+        tied=flag(config, "tie_word_embeddings", True),
+        scaled_queries=False,
+        scaled_embeddings=flag(config, "scale_embedding", True),
+        embedding_dropout=dropout,
+        positions_per_sequence=False,
+        style=IN_OWN_TYPE,
+    )
+    return Opt(spec, options)
+
+
+def gpt_bigcode(config: Config, options: Options) -> Network:
+    """GPTBigCodeConfig: one head of keys and values for all queries, unless `multi_query` is switched off."""
+    config = {"activation_function": "gelu_pytorch_tanh", **config}
+    spec = gpt2_spec(config)
+    return GptBigCode(spec, options) if flag(config, "multi_query", True) else Gpt2(spec, options)
 
 
 def bloom(config: Config, options: Options) -> Network:

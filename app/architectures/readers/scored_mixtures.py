@@ -46,6 +46,18 @@ def glm4_moe(config: Config, options: Options) -> Network:
     return ScoredMixture(spec, experts, options, PartlyTurnedAttention)
 
 
+def solar_open(config: Config, options: Options) -> Network:
+    """SolarOpenConfig: as GLM-4 MoE, but every layer has experts and whole heads are turned."""
+    config = {
+        "n_routed_experts": 128, "num_experts_per_tok": 8, "n_shared_experts": 1, "num_key_value_heads": 8, "head_dim": 128,
+        "moe_intermediate_size": 1280, **config,
+    }  # fmt: skip
+    width = integer(config, "moe_intermediate_size")
+    spec = llama_spec({**config, "intermediate_size": width}, output_bias=False)
+    experts = _experts(config, (True,) * spec.layers, width=width, shared=optional_count(config, "n_shared_experts"))
+    return ScoredMixture(spec, experts, options)
+
+
 def dots1(config: Config, options: Options) -> Network:
     """Dots1Config: a norm of each query and key head."""
     spec = llama_spec(config, head_norms=True, windows=windows(config, []))
