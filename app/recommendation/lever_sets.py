@@ -1,16 +1,15 @@
 """Make it fit with as few changes as possible: the smallest sets of options that reach a goal which none of their parts reaches.
 
-Every set that is shown has been judged as a whole. Which sets are judged at all is decided by what their parts did: the share of the need
-that two parts leave would be the product of their shares if neither got in the way of the other, which it seldom betters.
+Every set that is told has been judged as a whole. Which sets are judged at all is decided by what their parts did to each term of the
+need: two parts that do not get in each other's way leave the product of the shares of a term that each of them leaves.
 """
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import combinations
-from math import prod
 from typing import Generic, TypeVar
 
-MOST_JUDGED = {2: 16, 3: 8}
+MOST_JUDGED = {2: 24, 3: 12}
 """Sets of each size that are estimated and searched anew, 5 to 30 ms each."""
 
 Option = TypeVar("Option")
@@ -19,10 +18,19 @@ Indices = frozenset[int]
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """Whether a set reaches the goal, and the share of the need (memory times price) that it leaves."""
+    """Whether a set reaches the goal, and what it leaves of each term of the need, as shares of the whole need before any change.
+
+    `price`: the share of the price that it leaves where it leaves the need as it is, as a move of layers into RAM does.
+    """
 
     reaches: bool
-    share: float
+    terms: Mapping[str, float]
+    price: float = 1.0
+
+    @property
+    def left(self) -> float:
+        """The share that it leaves of all."""
+        return sum(self.terms.values()) * self.price
 
 
 Judge = Callable[[Sequence[Option]], Verdict | None]
@@ -30,10 +38,11 @@ Judge = Callable[[Sequence[Option]], Verdict | None]
 
 @dataclass(frozen=True, slots=True)
 class LeverSets(Generic[Option]):
-    """The search for sets among `options`, in the order of which they are given: `judge` says what a set does (None: it cannot be made),
-    `go_together` whether two options exclude each other, as those of one kind do."""
+    """The search for sets among `options`, in the order in which they are given. `before`: the terms of the need without any of them, which
+    sum to 1; `judge` says what a set does, None where it cannot be made; two options that do not `go_together` exclude each other."""
 
     options: Sequence[Option]
+    before: Mapping[str, float]
     judge: Judge[Option]
     go_together: Callable[[Option, Option], bool]
 
@@ -55,13 +64,14 @@ class LeverSets(Generic[Option]):
         return tuple(self._members(one) for one, verdict in judged.items() if verdict.reaches)
 
     def _hopeless(self, judged: dict[Indices, Verdict]) -> bool:
-        """Whether not even all of them together reach it that do not alone, of each kind the one that does most."""
-        left = sorted((one for one, verdict in judged.items() if not verdict.reaches), key=lambda one: (judged[one].share, sorted(one)))
+        """Whether not even all of them together reach it that do not alone, of each kind the one that does most: one more change is taken
+        never to raise the need."""
+        left = sorted((one for one, verdict in judged.items() if not verdict.reaches), key=lambda one: (judged[one].left, sorted(one)))
         everything: list[int] = []
         for (index,) in left:
             if all(self._join(index, other) for other in everything):
                 everything.append(index)
-        verdict = self.judge(self._members(frozenset(everything))) if len(everything) > 1 else Verdict(False, 1.0)
+        verdict = self.judge(self._members(frozenset(everything))) if len(everything) > 1 else Verdict(False, {})
         return verdict is not None and not verdict.reaches
 
     def _candidates(self, judged: dict[Indices, Verdict], size: int) -> Iterator[Indices]:
@@ -75,14 +85,22 @@ class LeverSets(Generic[Option]):
                 yield one
 
     def _promise(self, one: Indices, judged: dict[Indices, Verdict]) -> float:
-        """The share of the need that the set leaves if its parts do together what each of them does."""
-        alone = [judged[frozenset({index})].share for index in one]
-        if len(one) == 2:
-            return prod(alone)
-        return min(judged[one - {index}].share * judged[frozenset({index})].share for index in one)
+        """The share of the need that the set leaves if one of its parts and the rest do together what each of them does."""
+        return min(self._both(judged[one - {index}], judged[frozenset({index})]) for index in one)
+
+    def _both(self, one: Verdict, other: Verdict) -> float:
+        left = (
+            _left(self.before.get(key, 0.0), one.terms.get(key, 0.0), other.terms.get(key, 0.0)) for key in {**one.terms, **other.terms}
+        )
+        return sum(left) * one.price * other.price
 
     def _join(self, one: int, other: int) -> bool:
         return self.go_together(self.options[one], self.options[other])
 
     def _members(self, one: Indices) -> tuple[Option, ...]:
         return tuple(self.options[index] for index in sorted(one))
+
+
+def _left(before: float, one: float, other: float) -> float:
+    """What two changes leave of a term; of one that only shows after a change, as the peak moved, the smaller."""
+    return one * other / before if before else min(one, other)

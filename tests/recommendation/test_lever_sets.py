@@ -13,6 +13,7 @@ Option = tuple[int, float, int]  # its number, the share of the need that it lea
 OPTIONS = st.lists(st.tuples(st.sampled_from([0.2, 0.5, 0.7, 0.9, 1.0]), st.integers(0, 5)), max_size=7).map(
     lambda rows: [(number, share, kind) for number, (share, kind) in enumerate(rows)]
 )
+BEFORE = {"activations": 1.0}
 GOALS = st.sampled_from([0.02, 0.1, 0.3, 0.5, 0.8])
 
 
@@ -35,7 +36,7 @@ class Judge:
         self.asked.append(members)
         if self.impossible & {number for number, _, _ in members}:
             return None
-        return Verdict(left(members) <= self.goal, left(members))
+        return Verdict(left(members) <= self.goal, {"activations": left(members)})
 
 
 def every_smallest(options: Sequence[Option], goal: float) -> set[tuple[Option, ...]]:
@@ -47,7 +48,7 @@ def every_smallest(options: Sequence[Option], goal: float) -> set[tuple[Option, 
 
 @given(OPTIONS, GOALS)
 def test_every_set_reaches_the_goal_holds_no_smaller_one_that_does_and_no_two_of_a_kind(options: list[Option], goal: float) -> None:
-    found = LeverSets(options, Judge(goal), of_other_kinds).smallest()
+    found = LeverSets(options, BEFORE, Judge(goal), of_other_kinds).smallest()
     assert all(left(one) <= goal for one in found)
     assert not [one for one in found for other in found if set(other) < set(one)]
     assert set(found) <= every_smallest(options, goal)
@@ -55,24 +56,39 @@ def test_every_set_reaches_the_goal_holds_no_smaller_one_that_does_and_no_two_of
 
 @given(OPTIONS, GOALS)
 def test_where_few_sets_are_possible_all_are_found_and_where_none_reaches_the_goal_none_is(options: list[Option], goal: float) -> None:
-    assert set(LeverSets(options[:4], Judge(goal), of_other_kinds).smallest()) == every_smallest(options[:4], goal)
+    assert set(LeverSets(options[:4], BEFORE, Judge(goal), of_other_kinds).smallest()) == every_smallest(options[:4], goal)
 
 
 @given(OPTIONS, st.sets(st.integers(0, 6)))
 def test_what_cannot_be_made_is_in_no_set(options: list[Option], impossible: set[int]) -> None:
-    found = LeverSets(options, Judge(0.3, frozenset(impossible)), of_other_kinds).smallest()
+    found = LeverSets(options, BEFORE, Judge(0.3, frozenset(impossible)), of_other_kinds).smallest()
     assert not [number for one in found for number, _, _ in one if number in impossible]
 
 
 def test_the_number_of_sets_that_are_judged_is_bounded() -> None:
     options = [(number, 0.9, number) for number in range(20)]
     judge = Judge(0.9**9)
-    assert LeverSets(options, judge, of_other_kinds).smallest() == ()
+    assert LeverSets(options, BEFORE, judge, of_other_kinds).smallest() == ()
     assert len(judge.asked) <= len(options) + 1 + sum(MOST_JUDGED.values())
 
 
 def test_one_look_at_all_changes_together_is_enough_where_nothing_can_help() -> None:
     options = [(number, 0.9, number) for number in range(8)]
     judge = Judge(0.01)
-    assert LeverSets(options, judge, of_other_kinds).smallest() == ()
+    assert LeverSets(options, BEFORE, judge, of_other_kinds).smallest() == ()
     assert len(judge.asked) == len(options) + 1
+
+
+def test_two_changes_that_each_only_move_the_peak_are_tried_before_many_small_ones() -> None:
+    """Adapters take the states of the optimizer away and checkpoints the activations; alone, each leaves the other's peak."""
+    adapters, checkpoints = (0, 1.0, 0), (1, 0.6, 1)
+    terms = {adapters: {"activations": 1.0}, checkpoints: {"optimizer_states": 0.6}}
+    decoys = [(number, 0.8, number) for number in range(2, 14)]
+
+    def judge(members: Sequence[Option]) -> Verdict:
+        both = {adapters, checkpoints} <= set(members)
+        known = terms.get(members[0]) if len(members) == 1 else None
+        return Verdict(both, known or ({} if both else {"activations": 0.5 * left(members), "optimizer_states": 0.5 * left(members)}))
+
+    search = LeverSets([adapters, checkpoints, *decoys], {"activations": 0.5, "optimizer_states": 0.5}, judge, of_other_kinds)
+    assert search.smallest() == ((adapters, checkpoints),)
