@@ -16,7 +16,7 @@ RUNS = [case["model"] for case in torch_cases() if case["model"]["source"] == "t
 CONFIGS = {model["model_class"]: model["config"] for model in reversed(RUNS)}
 
 # Layers of the reference that are one matrix here: those that choose experts, and heads of classifiers.
-BESIDE = {*HEADS, "router", "pre_classifier", "cls_classifier"}
+BESIDE = {*HEADS, "router", "wg", "pre_classifier", "cls_classifier"}
 HEAD_OUTPUTS = {"RobertaForSequenceClassification": {"out_proj"}, "ElectraForSequenceClassification": {"out_proj"}}
 
 

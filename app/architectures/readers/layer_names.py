@@ -9,6 +9,7 @@ from types import MappingProxyType
 VISION_ATTENTION = {"attention.out_proj": "attention.o_proj"}
 WIDE_PROJECTIONS = {"fc1": "up_proj", "fc2": "down_proj"}
 POINTWISE_CONVOLUTIONS = {"fc1": "pwconv1", "fc2": "pwconv2"}
+NUMBERED_WIDTHS = {"gate_proj": "w1", "down_proj": "w2", "up_proj": "w3"}
 LATENT_QUERIES = {"q": "q_proj", "q.a_proj": "q_a_proj", "q.b_proj": "q_b_proj"}
 BERT = {"intermediate": "intermediate.dense", "attention_output.dense": "attention.output.dense"}
 
@@ -24,7 +25,9 @@ TRANSFORMERS: Mapping[str, Mapping[str, str]] = {
     "gptj": {"self_attn.o_proj": "attn.out_proj", "fc1": "fc_in", "fc2": "fc_out"},
     "starcoder2": {"fc1": "c_fc", "fc2": "c_proj"},
     **dict.fromkeys(("arcee", "nemotron", "nemotron_h"), WIDE_PROJECTIONS),
-    **dict.fromkeys(("deepseek_v2", "deepseek_v3"), LATENT_QUERIES),
+    **dict.fromkeys(("deepseek_v2", "deepseek_v3", "glm4_moe_lite"), LATENT_QUERIES),
+    **dict.fromkeys(("lfm2", "lfm2_moe"), NUMBERED_WIDTHS),
+    "zamba2": {"gate_up_proj.shared": "gate_up_proj"},
     "granitemoehybrid": {"mlp.gate_up_proj": "shared_mlp.input_linear", "mlp.down_proj": "shared_mlp.output_linear"},
     **dict.fromkeys(("vit", "vit_msn", "deit", "dinov2", "dinov2_with_registers"), VISION_ATTENTION),
     **dict.fromkeys(("convnext", "convnextv2"), POINTWISE_CONVOLUTIONS),
