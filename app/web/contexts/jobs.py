@@ -130,7 +130,8 @@ def _where(seat: Document) -> str:
     if not seat["gpus"]:
         return f"processor, {format_binary(seat['host_bytes'])} of RAM"
     shared = " shared" if seat["shares_gpus"] else ""
-    return f"{quantified(seat['gpus'], 'GPU')}{shared}, {format_binary(seat['gpu_bytes'])} on each"
+    on_each = " on each" if seat["gpus"] > 1 else ""
+    return f"{quantified(seat['gpus'], 'GPU')}{shared}, {format_binary(seat['gpu_bytes'])}{on_each}"
 
 
 def _speed(speed: Document, workload: Document) -> str:
