@@ -87,7 +87,7 @@ def capacity(workload: Workload, gpu: Gpu, gpus: int, ram_bytes: int | None = No
     return Capacity(
         gpu=gpu.id, gpus=gpus, fits=placed.gpu_bytes <= gpu.visible_bytes,
         largest={name: largest(_need(job, name, gpu, gpus), gpu.visible_bytes, LARGEST[name]) for name in sizes_of(job)},
-        weight_format=_finest_format(asked, gpu, gpus) if isinstance(asked, InferenceWorkload) else None,
+        weight_format=_finest_format(job, gpu, gpus) if isinstance(job, InferenceJob) else None,
         reservation=reservation_on(job.prepared, placed.sharding, gpu) if isinstance(job, InferenceJob) else None,
         verdict=verdict_on(job.prepared, gpu, gpus, ram_bytes) if isinstance(job, InferenceJob) and job.prepared.language else None,
     )  # fmt: skip
@@ -154,6 +154,7 @@ def _bytes_on(workload: InferenceWorkload | TrainingWorkload, gpu: Gpu, gpus: in
     return float("inf") if need is None else need
 
 
-def _finest_format(workload: InferenceWorkload, gpu: Gpu, gpus: int) -> Fields | None:
-    ladder = LADDERS.get(workload.runtime, ())
-    return next((step for step in ladder if _bytes_on(workload.model_copy(update=dict(step)), gpu, gpus) <= gpu.visible_bytes), None)
+def _finest_format(job: InferenceJob, gpu: Gpu, gpus: int) -> Fields | None:
+    ladder, alike = LADDERS.get(job.workload.runtime, ()), job.prepared
+    steps = ((step, job.workload.model_copy(update=dict(step))) for step in ladder)
+    return next((step for step, workload in steps if _bytes_on(workload, gpu, gpus, alike) <= gpu.visible_bytes), None)

@@ -42,10 +42,12 @@ class PreparedInference:
     """An inference workload: its network, weights and cache, asked for many placements."""
 
     def __init__(self, workload: InferenceWorkload, *, alike: "PreparedInference | None" = None) -> None:
-        """`alike`: the same model in the same format, at other sizes; its network and its traces serve, its weights are not recounted."""
+        """`alike`: the same model at other sizes or in another format, whose network serves; in the same format its traces serve too, and
+        its weights are not recounted."""
         self.workload = workload
-        self._alike = alike
-        self._traces: dict[tuple[Inputs, int], Trace] = alike._traces if alike else {}  # noqa: SLF001 - of its own class
+        self._model = alike
+        self._alike = alike if alike and _format_of(alike.workload) == _format_of(workload) else None
+        self._traces: dict[tuple[Inputs, int], Trace] = self._alike._traces if self._alike else {}  # noqa: SLF001 - of its own class
         self.runtime = RUNTIMES[workload.runtime]
         self.prepared: PreparedNetwork = alike.prepared if alike else prepare_network(workload, self._options)
         self.network = self.prepared.network
@@ -80,6 +82,8 @@ class PreparedInference:
     @cached_property
     def parameters(self) -> Parameters:
         """Parameter counts; nothing is trained."""
+        if self._model:
+            return self._model.parameters
         total = self.prepared.exact_parameters or self.network.parameter_count()
         return Parameters(total=total, trainable=0, active=self.network.active_parameters() or total)
 
@@ -358,6 +362,10 @@ class PreparedInference:
             count = (1 << max(SMALLEST_ARENA, moving - 1).bit_length()) - moving
             found.append(_term("arena", "Arena beyond what is used", count, "the next power of two", runtime.source))
         return found
+
+
+def _format_of(workload: InferenceWorkload) -> tuple[object, ...]:
+    return (workload.weight_format, workload.bits_per_weight, workload.group_size)
 
 
 def _generator(network: Network) -> LanguageModel | None:

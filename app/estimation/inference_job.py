@@ -26,7 +26,7 @@ class InferenceJob(NetworkJob[InferenceWorkload]):
     """One model being run."""
 
     def __init__(self, workload: InferenceWorkload, *, alike: PreparedInference | None = None) -> None:
-        """`alike`: the same model in the same format, prepared at other sizes."""
+        """`alike`: the same model, prepared at other sizes or in another format."""
         self.workload = workload
         self.prepared = PreparedInference(workload, alike=alike)
         self._needs = Needs(self.prepared.gpu_memory)

@@ -26,6 +26,7 @@ DIVIDED_FROM_STAGE = {
     Category.OPTIMIZER_STATES: 1,
     Category.OPTIMIZER_TEMPORARIES: 1,
 }
+DIVIDED_AT_STAGE = [tuple(category for category, first in DIVIDED_FROM_STAGE.items() if stage >= first) for stage in range(4)]
 CATEGORIES = tuple(Category)
 OFFLOADED = (Category.OPTIMIZER_STATES, Category.OPTIMIZER_TEMPORARIES, Category.GRADIENTS)
 BACKWARD = (Phase.BACKWARD, Phase.RECOMPUTE)
@@ -141,11 +142,12 @@ def shares(moment: Moment, spread: Sharding, shape: ModelShape) -> dict[Category
 
     A GPU's experts are held by fewer of them: only those that keep the same ones share their states.
     """
-    whole = dict(zip(CATEGORIES, moment.bytes_by_category, strict=True))
+    result = dict(zip(CATEGORIES, moment.bytes_by_category, strict=True))
     if is_fsdp(spread) and shape.masters:
-        whole = _fp32_shards(whole, shape)
-    divided = (category for category, stage in DIVIDED_FROM_STAGE.items() if spread.zero_stage >= stage and whole[category])
-    result = {**whole, **{category: _divided(category, whole[category], spread, shape) for category in divided}}
+        result = _fp32_shards(result, shape)
+    for category in DIVIDED_AT_STAGE[spread.zero_stage]:
+        if result[category]:
+            result[category] = _divided(category, result[category], spread, shape)
     if spread.offload != "none":
         result.update(dict.fromkeys(OFFLOADED, 0))
     if spread.offload == "all":

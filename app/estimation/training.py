@@ -35,6 +35,7 @@ PHASE_NAMES = {
     Phase.RECOMPUTE: "backward",
     Phase.OPTIMIZER: "optimizer",
 }
+LEAST_REPLICAS = 2
 TEXT_FAMILIES = ("decoder", "encoder", "encoder_decoder", "recurrent")
 CONVOLVING_FAMILIES = ("convolutional", "diffusion", "detection", "detection_with_masks")  # whose convolutions ask for workspaces
 PROGRAMS_KEPT = 64  # about 0.3 MB each
@@ -174,11 +175,12 @@ class TracedTraining:
 
     def peak(self, spread: Sharding) -> Peak:
         """The moment that decides the need of this placement, on its fullest GPU."""
-        if spread not in self._peaks:
+        key = _what_decides(spread)
+        if key not in self._peaks:
             step, shape = self.step(spread), self.shape(spread)
             candidates = (self._at(moment, spread, shape) for moment in step.moments)
-            self._peaks[spread] = max(candidates, key=lambda peak: peak.allocated_bytes)
-        return self._peaks[spread]
+            self._peaks[key] = max(candidates, key=lambda peak: peak.allocated_bytes)
+        return self._peaks[key]
 
     def _at(self, moment: Moment, spread: Sharding, shape: sharding.ModelShape) -> Peak:
         scaled = moment
@@ -330,6 +332,12 @@ def _traced_precision(workload: TrainingWorkload) -> str:
     tuning = workload.tuning
     casts_up = isinstance(tuning, AdapterTuning) and tuning.method == "qlora" and tuning.adapter_precision == "fp32"
     return f"amp_{workload.precision}" if casts_up and workload.precision in ("bf16", "fp16") else workload.precision
+
+
+def _what_decides(spread: Sharding) -> Sharding:
+    """The sharding as the peak sees it: GPUs that only share the batches all hold the same, however many they are."""
+    only_batches = spread.communicators == 1 and spread.data > LEAST_REPLICAS and not spread.zero_stage and spread.offload == "none"
+    return Sharding(gpus=LEAST_REPLICAS, data=LEAST_REPLICAS) if only_batches else spread
 
 
 def _buffer_term(buffer: sharding.Buffer, spread: Sharding) -> Term:
