@@ -14,7 +14,8 @@ from app.architectures.readers.tensor_table import quoted, unreadable
 MODEL_TYPES = {
     "gptneox": "gpt_neox", "qwen2moe": "qwen2_moe", "qwen3moe": "qwen3_moe", "gemma3": "gemma3_text", "phi2": "phi", "mistral3": "mistral",
     "deepseek2": "deepseek_v3", "command-r": "cohere", "gpt-oss": "gpt_oss", "nomic-bert": "nomic_bert", "qwen3next": "qwen3_next",
-    "granitemoe": "granitemoe", "glm4moe": "glm4_moe", "llama4": "llama4_text",
+    "granitemoe": "granitemoe", "glm4moe": "glm4_moe", "llama4": "llama4_text", "lfm2moe": "lfm2_moe", "gemma3n": "gemma3n_text",
+    "gemma4": "gemma4_text", "ernie4_5-moe": "ernie4_5_moe", "hunyuan-moe": "hunyuan_v1_moe", "hunyuan-dense": "hunyuan_v1_dense",
 }  # fmt: skip
 
 # key without its architecture -> name in config.json
@@ -30,6 +31,9 @@ NAMES = {
     "attn_logit_softcapping": "attn_logit_softcapping",
     "final_logit_softcapping": "final_logit_softcapping",
     "use_parallel_residual": "use_parallel_residual",
+    "embedding_length_per_layer_input": "hidden_size_per_layer_input",
+    "attention.shared_kv_layers": "num_kv_shared_layers",
+    "shortconv.l_cache": "conv_L_cache",
 }
 EXPERT_NAMES = {
     "expert_count": "num_experts",
@@ -150,6 +154,22 @@ def _latent_attention(config: Config, own: _Own, header: GgufHeader) -> None:
     config.pop("head_dim", None)
 
 
+def _short_convolutions(config: Config, own: _Own, header: GgufHeader) -> None:
+    """LFM2: layers without heads of keys convolve; the width is that of the gate itself."""
+    heads = own.metadata.get(f"{own.architecture}.attention.head_count_kv")
+    if isinstance(heads, tuple):
+        config["layer_types"] = ["full_attention" if count else "conv" for count in heads]
+    config |= {"block_auto_adjust_ff_dim": False, "num_dense_layers": own.number("leading_dense_block_count")}
+
+
+def _experts_after_dense(config: Config, own: _Own, header: GgufHeader) -> None:
+    config |= {
+        "first_k_dense_replace": own.number("leading_dense_block_count"),
+        "n_shared_experts": own.number("expert_shared_count"),
+        "use_qk_norm": any(name.endswith(".attn_q_norm.weight") for name in header.table.shapes),
+    }
+
+
 Adjustment = Callable[[Config, _Own, GgufHeader], None]
 ADJUSTMENTS: dict[str, tuple[Adjustment, ...]] = {
     "llama": (_biased_attention,),
@@ -158,4 +178,8 @@ ADJUSTMENTS: dict[str, tuple[Adjustment, ...]] = {
     "gpt2": (_inner_width,),
     "bert": (_embedding_encoder,),
     "deepseek2": (_latent_attention,),
+    "glm4moe": (_partly_turned, _biased_attention, _experts_after_dense),
+    "lfm2": (_short_convolutions,),
+    "lfm2moe": (_short_convolutions,),
+    "nomic-bert": (_embedding_encoder,),
 }

@@ -20,7 +20,7 @@ CHOSEN = ("num_experts_per_tok", "moe_topk", "moe_k")
 
 def _experts(config: Config, sparse: tuple[bool, ...], *, width: int, shared: int) -> ExpertsSpec:
     """`shared` experts as wide as the routed ones work on all tokens."""
-    count, chosen = integer(config, *COUNTS), integer(config, *CHOSEN)
+    count, chosen = integer(config, *COUNTS, default=128), integer(config, *CHOSEN, default=8)
     if chosen > count:
         raise invalid_field("model.config.num_experts_per_tok", f"{chosen} of {count} experts cannot be chosen")
     return ExpertsSpec(experts=count, chosen=chosen, width=width, shared_width=shared * width, sparse=sparse)
@@ -36,8 +36,7 @@ def _after_dense(config: Config, dense: int) -> tuple[bool, ...]:
 def glm4_moe(config: Config, options: Options) -> Network:
     """Glm4MoeConfig: half of each head is turned."""
     config = {
-        "n_routed_experts": 128, "num_experts_per_tok": 8, "n_shared_experts": 1, "num_key_value_heads": 8,
-        "moe_intermediate_size": 1408, **config,
+        "n_shared_experts": 1, "num_key_value_heads": 8, "moe_intermediate_size": 1408, **config,
     }  # fmt: skip
     spec = llama_spec(config, output_bias=False, head_norms=flag(config, "use_qk_norm", False))
     spec = replace(spec, rotary_size=int(spec.head_size * turned_share(config, "partial_rotary_factor", 0.5)))
@@ -49,8 +48,7 @@ def glm4_moe(config: Config, options: Options) -> Network:
 def solar_open(config: Config, options: Options) -> Network:
     """SolarOpenConfig: as GLM-4 MoE, but every layer has experts and whole heads are turned."""
     config = {
-        "n_routed_experts": 128, "num_experts_per_tok": 8, "n_shared_experts": 1, "num_key_value_heads": 8, "head_dim": 128,
-        "moe_intermediate_size": 1280, **config,
+        "n_shared_experts": 1, "num_key_value_heads": 8, "head_dim": 128, "moe_intermediate_size": 1280, **config,
     }  # fmt: skip
     width = integer(config, "moe_intermediate_size")
     spec = llama_spec({**config, "intermediate_size": width}, output_bias=False)

@@ -86,6 +86,16 @@ def test_experts_of_a_llama_make_a_mixtral() -> None:
     assert (config["model_type"], config["num_local_experts"], config["num_experts_per_tok"]) == ("mixtral", 8, 2)
 
 
+def test_layers_of_an_lfm2_file_without_heads_of_keys_convolve() -> None:
+    extra = {"{arch}.attention.head_count_kv": [0, 2, 0], "{arch}.shortconv.l_cache": 3}
+    read = read_upload("model.gguf", files.gguf_file("lfm2", extra=extra))
+    config = read.model["config"]
+    assert config["layer_types"] == ["conv", "full_attention", "conv"]
+    assert config["conv_L_cache"] == 3
+    assert config["block_auto_adjust_ff_dim"] is False
+    assert sum(term.bytes for term in prepared(read).gpu_memory(Sharding()).ledger.terms) > 0
+
+
 def test_an_architecture_without_a_program_is_known_by_its_size_and_keeps_exact_weights() -> None:
     content = files.gguf_file("rwkv7", extra={"{arch}.expert_count": 4})
     read = read_upload("model.gguf", content)
