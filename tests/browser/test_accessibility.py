@@ -43,9 +43,10 @@ def test_a_page_can_be_used_by_everybody(page: Page, axe_source: str, address: s
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
-def test_everything_that_can_be_unfolded_can_be_used_by_everybody(page: Page, axe_source: str, scheme: str) -> None:
+@pytest.mark.parametrize("address", ["/?preset=lora-8b", "/?task=run&with=task%3Dtabular&with=task%3Drun&job=2"])
+def test_everything_that_can_be_unfolded_can_be_used_by_everybody(page: Page, axe_source: str, address: str, scheme: str) -> None:
     page.emulate_media(color_scheme=scheme)  # type: ignore[arg-type]
-    page.goto("/?preset=lora-8b")
+    page.goto(address)
     page.locator("details").evaluate_all("all => all.forEach(one => { one.open = true })")
     assert violations(page, axe_source) == []
 
