@@ -216,13 +216,13 @@ class Swin(ImageClassifier):
 
 
 _SHALLOW, _DEEP = (2, 2, 6, 2), (2, 2, 18, 2)
-_SIZES: Mapping[str, SwinSpec] = {
+SIZES: Mapping[str, SwinSpec] = {
     "tiny": SwinSpec(width=96, depths=_SHALLOW, heads=(3, 6, 12, 24)),
     "small": SwinSpec(width=96, depths=_DEEP, heads=(3, 6, 12, 24)),
     "base": SwinSpec(width=128, depths=_DEEP, heads=(4, 8, 16, 32)),
     "large": SwinSpec(width=192, depths=_DEEP, heads=(6, 12, 24, 48)),
 }
 SPECS = {
-    **{f"swin_{size}_patch4_window7_224": spec for size, spec in _SIZES.items()},
-    **{f"swin_{size}_patch4_window12_384": replace(_SIZES[size], window=12, image=384) for size in ("base", "large")},
+    **{f"swin_{size}_patch4_window7_224": spec for size, spec in SIZES.items()},
+    **{f"swin_{size}_patch4_window12_384": replace(SIZES[size], window=12, image=384) for size in ("base", "large")},
 }

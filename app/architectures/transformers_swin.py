@@ -103,7 +103,7 @@ class Block(Module):
         x = self.layernorm_before(x)
         x = op.padded(x.view(x.shape[0], height, width, x.shape[2]), *self._padded(x, window, height, width))
         windows = op.contiguous(op.contiguous(x) if shift else x).view(-1, window**2, x.shape[3])
-        mask = _mask(x, window) if shift else None
+        mask = window_mask(x, window) if shift else None
         attended, weights = self.attention(windows, mask)
         attended = op.dropout(attended, self.spec.dropout)
         merged = self._merged(attended, x, shortcut, cropped=x.shape[1:3] != (height, width), shift=shift)
@@ -132,7 +132,7 @@ class Block(Module):
         return op.copied(op.part(merged, *stream.shape)) if cropped else merged.view(*stream.shape)
 
 
-def _mask(x: Tensor, window: int) -> Tensor:
+def window_mask(x: Tensor, window: int) -> Tensor:
     """What the windows of a shifted map may look at, in the type of the stream."""
     windows = x.shape[1] * x.shape[2] // window**2
     return x.tape.empty((windows, window**2, window**2), x.dtype, Category.ACTIVATIONS)
@@ -173,8 +173,8 @@ class Stage(Module):
         return x if self.downsample is None else self.downsample(x, height, width)
 
 
-class ShiftedWindows(ImageClassifier):
-    """Patches, stages of window attention, norm, the mean over all patches, one linear layer."""
+class WindowedImages(ImageClassifier):
+    """What is before and behind the stages of both versions: patches; norm, the mean over all patches, one linear layer."""
 
     family: ClassVar[str] = "vision"
 
@@ -184,15 +184,36 @@ class ShiftedWindows(ImageClassifier):
         self.projection = Conv2d(spec.channels, spec.width, spec.patch, Window(stride=spec.patch))
         self.norm = LayerNorm(spec.width)
         self.position_embeddings = Parameter(1, (spec.image // spec.patch) ** 2, spec.width) if spec.positions else None
-        self.stages = [Stage(spec, index, options) for index in range(len(spec.depths))]
         features = spec.width * 2 ** (len(spec.depths) - 1)
         self.layernorm = LayerNorm(features)
         self.classifier = Linear(features, spec.labels) if spec.labels else None
 
+    def embedded(self, x: Tensor) -> Tensor:
+        """The stream of normed patches."""
+        x = self.projection(x).flatten(2).transpose(1, 2)
+        x = self.norm(x)
+        if self.position_embeddings is not None:
+            x = op.add(x, self.position_embeddings)
+        return op.dropout(x, self.spec.dropout)
+
+    def classified(self, x: Tensor) -> Tensor:
+        """Class scores of the last stage's stream, or its mean where there is no classifier."""
+        x = self.layernorm(x)
+        pooled = op.mean(x, x.shape[0], x.shape[2])
+        return pooled if self.classifier is None else self.classifier(pooled)
+
+
+class ShiftedWindows(WindowedImages):
+    """Swin of the first version."""
+
+    def __init__(self, spec: ShiftedWindowSpec, options: Options) -> None:
+        super().__init__(spec, options)
+        self.stages = [Stage(spec, index, options) for index in range(len(spec.depths))]
+
     def logits(self, x: Tensor) -> Tensor:
         """Class scores, or the mean of the patches where there is no classifier."""
         height, width = (ceil_div(side, self.spec.patch) for side in x.shape[2:])
-        embedded = self._embedded(x)
+        embedded = self.embedded(x)
         x = embedded
         laid_out: Tensor | None = None
         previous = PreviousWeights()
@@ -203,13 +224,4 @@ class ShiftedWindows(ImageClassifier):
                 height, width = ceil_div(height, 2), ceil_div(width, 2)
             laid_out = op.contiguous(x)
         del laid_out
-        x = self.layernorm(x)
-        pooled = op.mean(x, x.shape[0], x.shape[2])
-        return pooled if self.classifier is None else self.classifier(pooled)
-
-    def _embedded(self, x: Tensor) -> Tensor:
-        x = self.projection(x).flatten(2).transpose(1, 2)
-        x = self.norm(x)
-        if self.position_embeddings is not None:
-            x = op.add(x, self.position_embeddings)
-        return op.dropout(x, self.spec.dropout)
+        return self.classified(x)

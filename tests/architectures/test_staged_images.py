@@ -13,7 +13,7 @@ from tests.architectures.image_runs import configured, run_once, trained
 
 # Counted in transformers 5.23 with each configuration's own defaults and 1,000 labels.
 PARAMETERS = {
-    "convnext": 28_589_128, "convnextv2": 28_635_496, "resnet": 25_557_032, "regnet": 20_646_656, "swin": 28_288_354,
+    "convnext": 28_589_128, "convnextv2": 28_635_496, "resnet": 25_557_032, "regnet": 20_646_656, "swin": 28_288_354, "swinv2": 28_347_154,
     "segformer": 3_576_392, "mobilenet_v2": 3_504_872, "efficientnet": 66_347_960,
 }  # fmt: skip
 CLASSIFIERS = {
@@ -22,12 +22,13 @@ CLASSIFIERS = {
     "resnet": "ResNetForImageClassification",
     "regnet": "RegNetForImageClassification",
     "swin": "SwinForImageClassification",
+    "swinv2": "Swinv2ForImageClassification",
     "segformer": "SegformerForImageClassification",
     "mobilenet_v2": "MobileNetV2ForImageClassification",
     "efficientnet": "EfficientNetForImageClassification",
 }
 BUILDERS = {**staged_images.BUILDERS, **mobile_images.BUILDERS}
-CHECKPOINTED = ("swin", "segformer")
+CHECKPOINTED = ("swin", "swinv2", "segformer")
 
 
 def network(kind: str, changes: dict[str, Any] | None = None, **options: Any) -> Any:
@@ -73,6 +74,8 @@ def test_without_a_classifier_only_its_parameters_are_missing(kind: str) -> None
         ("resnet", {"hidden_sizes": [10**7] * 4}, "model.config.hidden_sizes"),
         ("swin", {"num_heads": [3, 6]}, "model.config.num_heads"),
         ("swin", {"mlp_ratio": 0}, "model.config.mlp_ratio"),
+        ("swinv2", {"embed_dim": 100}, "model.config.embed_dim"),
+        ("swinv2", {"use_absolute_embeddings": True}, "model.config.use_absolute_embeddings"),
         ("segformer", {"sr_ratios": [8, 4]}, "model.config.sr_ratios"),
         ("efficientnet", {"strides": [1, 2]}, "model.config.strides"),
         ("efficientnet", {"depth_coefficient": 60, "num_block_repeats": [100] * 7}, "model.config.num_block_repeats"),

@@ -14,6 +14,7 @@ from app.architectures.readers.transformers_config import Builder
 from app.architectures.segformer import Segformer, SegformerSpec, SegformerStage
 from app.architectures.transformers_resnet import KINDS, ResidualNetwork, ResidualSpec
 from app.architectures.transformers_swin import ShiftedWindows, ShiftedWindowSpec
+from app.architectures.transformers_swin_v2 import ShiftedWindowsV2
 from app.workloads.fields import invalid_field
 
 Config = Mapping[str, Any]
@@ -115,13 +116,25 @@ def regnet(config: Config, options: Options) -> Network:
 
 
 def swin(config: Config, options: Options) -> Network:
-    """SwinConfig. Raises InvalidInput where a stage's map is smaller than a window, which transformers cannot run either."""
+    """SwinConfig."""
+    return ShiftedWindows(_windows(config), options)
+
+
+def swinv2(config: Config, options: Options) -> Network:
+    """Swinv2Config. Raises InvalidInput where it asks for absolute positions, which transformers cannot run either."""
+    if flag(config, "use_absolute_embeddings", False):
+        raise invalid_field("model.config.use_absolute_embeddings", "transformers has one of these positions too many; use false")
+    return ShiftedWindowsV2(_windows(config), options)
+
+
+def _windows(config: Config) -> ShiftedWindowSpec:
+    """Fields that both versions of Swin have."""
     depths = integers(config, "depths", (2, 2, 6, 2))
     heads, width = integers(config, "num_heads", (3, 6, 12, 24)), integer(config, "embed_dim", default=96, largest=WIDEST)
     matching("num_heads", heads, "depths", depths)
     for stage, count in enumerate(heads):
         divides("embed_dim", width * 2**stage, count, "num_heads")
-    spec = ShiftedWindowSpec(
+    return ShiftedWindowSpec(
         width=width,
         depths=depths,
         heads=heads,
@@ -138,7 +151,6 @@ def swin(config: Config, options: Options) -> Network:
         labels=labels(config),
         channels=integer(config, "num_channels", default=3),
     )
-    return ShiftedWindows(spec, options)
 
 
 STAGE_FIELDS: dict[str, tuple[str, Counts]] = {  # of a stage: the configuration's list and its default
@@ -199,4 +211,5 @@ BUILDERS: dict[str, Builder] = {
     "resnet": with_known_head(resnet),
     "segformer": with_known_head(segformer, "ForSemanticSegmentation"),
     "swin": with_known_head(swin),
+    "swinv2": with_known_head(swinv2),
 }

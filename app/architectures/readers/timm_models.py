@@ -4,7 +4,21 @@ from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import Any
 
-from app.architectures import beit, convnext, densenet, efficientnet, mixer, mobilenet, regnet, resnet, swin, vgg, vision_transformer, yolo
+from app.architectures import (
+    beit,
+    convnext,
+    densenet,
+    efficientnet,
+    mixer,
+    mobilenet,
+    regnet,
+    resnet,
+    swin,
+    swin_v2,
+    vgg,
+    vision_transformer,
+    yolo,
+)
 from app.architectures.network import Network, Options
 from app.architectures.readers import generic_networks
 from app.workloads.fields import invalid_field
@@ -42,6 +56,7 @@ BUILDERS: dict[str, NamedBuilder] = {
     **{name: _of(mobilenet.MobileNetV3, spec) for name, spec in mobilenet.SPECS.items()},
     **{name: _of(convnext.ConvNext, spec) for name, spec in convnext.SPECS.items()},
     **{name: _of(swin.Swin, spec) for name, spec in swin.SPECS.items()},
+    **{name: _of(swin_v2.SwinV2, spec) for name, spec in swin_v2.SPECS.items()},
     **{name: _of(regnet.RegNet, spec) for name, spec in regnet.SPECS.items()},
     **{name: _of(mixer.Mixer, spec) for name, spec in mixer.SPECS.items()},
     **{name: _of(lambda spec, _: yolo.Yolo(spec), spec) for name, spec in yolo.SPECS.items()},

@@ -46,6 +46,7 @@ from app.tape.operators.normalization import (
     root_mean_square_unit,
     softmax,
     stepwise_rms_norm_in_fp32,
+    unit_rows,
 )
 from app.tape.operators.pooling import adaptive_average_pool, average_pool, global_average_pool, max_pool, mean, pooled_regions
 from app.tape.operators.recurrent import CELLS, Cell, CellWeights, recurrent_layer
@@ -77,5 +78,5 @@ __all__ = [
     "rms_norm_in_fp32", "rms_norm_of_stream", "root_mean_square_unit", "rotary_embedding", "rotate_half", "scaled",
     "scaled_dot_product_attention", "scatter_rows", "scattered", "select_rows", "selective_scan", "shifted", "softmax", "solve_triangular",
     "split", "stepwise_rms_norm_in_fp32", "strided_rotary_embedding", "sum_over_last", "sum_over_second", "take_rows", "top_k",
-    "transposed_convolution", "weighted_key_values", "where",
+    "transposed_convolution", "unit_rows", "weighted_key_values", "where",
 ]  # fmt: skip

@@ -147,3 +147,39 @@ def deviation(x: Tensor) -> Tensor:
         return (result,)
 
     return attach(out, [x], [x, out], backward)
+
+
+def unit_rows(x: Tensor) -> Tensor:
+    """x over the length of each row (torch.nn.functional.normalize). Under autocast lengths are fp32, and so is the result.
+
+    The length keeps its input, the quotient x and the length; the quotient's backward works out three further tensors.
+    """
+    tape, meta = x.tape, x.meta
+    length = _row_length(x)
+    out = tape.elementwise(x.shape, length.dtype, x, length)
+    _charge(x)
+    wide, of_length = out.meta, length.meta
+
+    def backward(gradient: Tensor) -> Gradients:
+        of_x = tape.elementwise_like(wide, gradient)
+        negated, quotient = (tape.elementwise_like(wide, gradient) for _ in range(2))
+        slope = tape.elementwise_like(wide, quotient)
+        del quotient
+        product = tape.elementwise_like(wide, negated, slope)
+        del negated, slope
+        summed = tape.like(of_length)
+        del product
+        return [cast(of_x, meta.dtype), summed]
+
+    return attach(out, [x, length], [x, length], backward)
+
+
+def _row_length(x: Tensor) -> Tensor:
+    """The Euclidean length of each row, not less than a small number: keeps x and two numbers for each row. fp32 under autocast, which
+    asks for the type of the result and leaves x as it is (autocast_mode.cpp, fp32_set_opt_dtype).
+    """
+    tape, meta = x.tape, x.meta
+    length = tape.empty((*x.shape[:-1], 1), FP32 if tape.autocast is not None else x.dtype)
+    out = tape.like(length.meta)
+    elementwise_work(tape, meta, out)
+    return attach(out, [x], [x, length], lambda gradient: (tape.elementwise_like(meta, gradient),))
