@@ -45,6 +45,14 @@ def test_the_head_is_the_one_that_architectures_names(architecture: str, head: i
     assert headed("bert", architecture) == body + head
 
 
+@pytest.mark.parametrize(
+    ("kind", "named"), [("bert", "BertLMHeadModel"), ("roberta", "RobertaForCausalLM"), ("t5", "T5ForTokenClassification")]
+)
+def test_a_head_that_is_not_modelled_is_said_to_be_taken_for_the_usual_one(kind: str, named: str) -> None:
+    assert named in (built(kind, changes={"architectures": [named]}).taken_for or "")
+    assert built(kind).taken_for is None
+
+
 def test_an_encoder_without_a_named_head_predicts_masked_tokens() -> None:
     assert built("bert").parameter_count() == headed("bert", "BertForMaskedLM")
     assert built("bert").vocabulary == VOCABULARY

@@ -23,6 +23,7 @@ from app.architectures.readers import (
     vision_language,
 )
 from app.architectures.readers.decoder_heads import with_named_head
+from app.architectures.readers.fields import architecture
 
 Config = Mapping[str, Any]
 Builder = Callable[[Config, Options], Network]
@@ -155,12 +156,25 @@ PROGRAMS: dict[str, Builder] = {
 }
 
 
+OTHER_HEADS: dict[str, tuple[str, ...]] = {  # by family, classes that are not modelled with its programs
+    "encoder": ("ForCausalLM", "LMHeadModel"),
+    "encoder_decoder": ("ForCausalLM", "ForSequenceClassification", "ForTokenClassification", "ForQuestionAnswering"),
+}
+
+
 def _headed(program: Builder) -> Builder:
-    """The program, with the head that `architectures` names where it is a decoder with another than the usual one."""
+    """The program, with the head that `architectures` names where it is a decoder with another than the usual one.
+
+    Networks with a head that is not modelled say that they are taken for those with the usual one.
+    """
 
     def build(config: Config, options: Options) -> Network:
-        network = program(config, options)
-        return with_named_head(network, config) if isinstance(network, LanguageModel) else network
+        network, named = program(config, options), architecture(config)
+        if isinstance(network, LanguageModel):
+            return with_named_head(network, config)
+        if named.endswith(OTHER_HEADS.get(network.family, ())):
+            network.taken_for = f"'{named[:60]}' is not modelled; it is taken for the same network with the usual head"
+        return network
 
     return build
 
