@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from datetime import date
 from itertools import chain
-from typing import BinaryIO
+from typing import Any, BinaryIO, NoReturn
 
 from app.catalogue.facts import AliasFact, Changes, ItemFact, PriceFact, RateFact
 from app.catalogue.imports.files import open_text
@@ -106,10 +106,17 @@ def _judged(row: Row, format_: Format, judge: Judge) -> Iterator[Judgement]:
     try:
         if reason:
             raise RowProblem(reason)
-        for statement in format_.read(row.cells, judge.profile):
+        for statement in format_.read(_Told(row.cells), judge.profile):
             yield judge.judge(row.line, statement)
     except RowProblem as problem:
         yield Judgement(line=row.line, verdict="rejected", label=_label(row), reason=str(problem))
+
+
+class _Told(dict[str, Any]):
+    """What a row says; a row that is shorter than the header, or a record without a key, says nothing under some of the columns."""
+
+    def __missing__(self, column: str) -> NoReturn:
+        raise RowProblem(f"the row says nothing under '{column}'")
 
 
 def _label(row: Row) -> str:

@@ -1,5 +1,6 @@
 """What becomes of a row: by its name, its price, and what the catalogue knows."""
 
+import json
 from decimal import Decimal
 
 import pytest
@@ -189,3 +190,19 @@ def test_a_corrected_price_replaces_the_one_of_the_same_day_and_source(shelf: Da
     with shelf.read() as session:
         assert [str(price.amount) for price in prices_at(session, 3, ["rtx-3090"])] == ["900.00", "860.00"]
     assert check(shelf) == ()
+
+
+HEADER = "name,price,chipset,memory,core_clock,boost_clock,color,length"
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        f"{HEADER}\nMSI,1,GeForce RTX 3090,24,1,1,,1\nMSI VENTUS,899.99\n",
+        json.dumps([dict.fromkeys(HEADER.split(","), "1"), {"name": "MSI VENTUS", "price": 899.99}]),
+    ],
+    ids=["row", "record"],
+)
+def test_a_row_that_is_shorter_than_the_header_is_rejected_by_name(shelf: Database, text: str) -> None:
+    last = judged(shelf, text, Profile(observed_on=TODAY))[-1]
+    assert (last.verdict, last.label, last.reason) == ("rejected", "MSI VENTUS", "the row says nothing under 'chipset'")
