@@ -6,7 +6,7 @@ PYTHON := .venv/bin/python
 UV := .venv/bin/uv
 WITH_EXTRAS := .[dev,postgres,files]
 
-.PHONY: setup run test lint accuracy bench load fuzz assets lock clean FORCE
+.PHONY: setup run test lint accuracy bench load fuzz fuzz-readers assets lock clean FORCE
 .DELETE_ON_ERROR:
 
 # Pinned and hashed by constraints.txt. uv checks the hashes; pip, the fallback, cannot do so beside an editable install.
@@ -53,6 +53,13 @@ load: setup .venv/.dev
 # The generated requests of the suite, many more of them: some 10,000.
 fuzz: setup .venv/.dev
 	RIGWISE_FUZZ_CASES=600 $(PYTHON) -m pytest tests/security/test_fuzz.py
+
+# Files for every reader, guided by which lines they reach: a minute for each kind.
+fuzz-readers: setup .venv/.dev
+	@$(call install,--editable '.[fuzz]')
+	for kind in gguf safetensors onnx json table; do \
+		$(PYTHON) -m tests.fuzzing.readers $$kind -max_total_time=60 || exit 1; \
+	done
 
 # The build hook fetches what static/vendor lacks, and brings its own node where there is none.
 assets: .venv/.ok

@@ -1,5 +1,6 @@
 #!/bin/sh
-# A throw-away PostgreSQL server for the tests: postgres.sh start|stop DIR PORT
+# A throw-away PostgreSQL server for the tests: postgres.sh start|stop|resume DIR PORT
+# `stop` pulls the plug (-m immediate), `resume` starts what was stopped. DURABLE=1 keeps PostgreSQL's own promises about commits.
 # After start: postgresql+psycopg://app@127.0.0.1:PORT/app. As root it runs as the user `postgres`, who must be able to reach DIR.
 set -eu
 
@@ -25,10 +26,16 @@ start() {
     chmod 700 "$folder"
     cd /
     as_owner "$bin/initdb" -D "$folder/data" -U app -A trust -E UTF8 --locale=C.UTF-8 --no-sync >/dev/null
-    # Nothing here outlives the tests, so nothing needs to reach the disk.
-    as_owner "$bin/pg_ctl" -D "$folder/data" -w -s -l "$folder/log" -o "-p $port -c listen_addresses=127.0.0.1 \
-        -c unix_socket_directories=$folder -c fsync=off -c synchronous_commit=off -c full_page_writes=off" start
+    resume
     as_owner "$bin/createdb" -h 127.0.0.1 -p "$port" -U app app
+}
+
+resume() {
+    cd /
+    hasty="-c fsync=off -c synchronous_commit=off -c full_page_writes=off" # what does not outlive the tests need not reach the disk
+    if [ -n "${DURABLE:-}" ]; then hasty=""; fi
+    as_owner "$bin/pg_ctl" -D "$folder/data" -w -s -l "$folder/log" -o "-p $port -c listen_addresses=127.0.0.1 \
+        -c unix_socket_directories=$folder $hasty" start
 }
 
 stop() {
@@ -39,5 +46,6 @@ stop() {
 case $action in
 start) : "${port:?port}"; start ;;
 stop) stop ;;
-*) echo "postgres.sh: start or stop" >&2; exit 2 ;;
+resume) : "${port:?port}"; resume ;;
+*) echo "postgres.sh: start, stop or resume" >&2; exit 2 ;;
 esac
