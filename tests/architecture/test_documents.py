@@ -10,7 +10,7 @@ from app.cli import app
 from app.settings import Settings
 
 ROOT = Path(__file__).resolve().parent.parent.parent
-DOCUMENTS = ("docs/operations.md", "docs/security.md")
+DOCUMENTS = ("docs/operations.md", "docs/reliability.md", "docs/security.md")
 _TEST = re.compile(r"`(tests/[\w/]+\.py)(?:::(test_\w+))?`")
 _COMMAND = re.compile(r"\brigwise ([a-z]+)\b")
 
