@@ -8,9 +8,10 @@ from typing import ClassVar
 
 from app.architectures.denoiser import Denoiser
 from app.architectures.diffusion_parts import FeedForward, Modulation, TimestepEmbedding, modulated
+from app.architectures.half_range import within_half_range
 from app.architectures.network import Inputs, Options, block_kinds
 from app.tape import operators as op
-from app.tape.dtypes import FP16, FP32
+from app.tape.dtypes import FP32
 from app.tape.modules import Blocks, LayerNorm, Linear, Module
 from app.tape.streams import Pair, run_rows
 from app.tape.tensor import Parameter, Tape, Tensor
@@ -133,16 +134,12 @@ class DoubleBlock(Module):
         normed_context = modulated(normed_context, context_mlp[0], context_mlp[1])
         out_context = self.ff_context(normed_context)
         context = op.add(context, op.multiply(context_mlp[2], out_context))
-        return x, _within_fp16(context)
+        return x, within_half_range(context)
 
     def _modulated(self, modulation: Modulation, x: Tensor, condition: Tensor) -> list[Tensor]:
         """The normed and modulated stream, the gate of attention; shift, scale and gate of the feed-forward layers."""
         shift, scale, *others = modulation(condition)
         return [modulated(self.norm(x), shift, scale), *others]
-
-
-def _within_fp16(x: Tensor) -> Tensor:
-    return op.clamp(x) if x.dtype is FP16 else x
 
 
 class SingleBlock(Module):
@@ -164,7 +161,7 @@ class SingleBlock(Module):
         x = op.promoted_concatenation([attended, inner], axis=2)
         x = op.multiply(gate, self.proj_out(x))
         x = op.add(residual, x)
-        x = _within_fp16(x)
+        x = within_half_range(x)
         text, image = (op.part(x, x.shape[0], length, x.shape[2]) for length in lengths)
         return image, text
 

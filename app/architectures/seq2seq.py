@@ -9,6 +9,7 @@ from typing import ClassVar
 from app.architectures.activations import activate
 from app.architectures.attention import IN_OWN_TYPE, Attend, Attended, causal_mask
 from app.architectures.cache import DecoderCache
+from app.architectures.half_range import within_half_range
 from app.architectures.network import Inputs, Network, Options, block_kinds, indices
 from app.tape import operators as op
 from app.tape.modules import Blocks, Embedding, LayerNorm, Linear, Module
@@ -115,7 +116,9 @@ class Block(Module):
         x = self.fc2(x)
         x = op.dropout(x, self.spec.dropout)
         x = op.add(residual, x)
-        return x if first else self.final_layer_norm(x)
+        if not first:
+            return self.final_layer_norm(x)
+        return x if self.encoder_attn else within_half_range(x)
 
 
 class Stack(Module):

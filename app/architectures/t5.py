@@ -6,6 +6,7 @@ from typing import ClassVar
 from app.architectures.activations import activate
 from app.architectures.attention import IN_OWN_TYPE, Attend, Attended, causal_mask
 from app.architectures.cache import DecoderCache
+from app.architectures.half_range import within_half_range
 from app.architectures.network import Inputs, Network, Options, block_kinds, indices
 from app.tape import operators as op
 from app.tape.dtypes import INT64
@@ -75,7 +76,7 @@ class AttentionLayer(Module):
     def __call__(self, x: Tensor, states: Tensor | None, mask: Tensor | None, bias: Tensor | None) -> Attended:
         normed = self.layer_norm(x)
         out, weights = self.attention(normed, normed if states is None else states, mask, bias)
-        return op.add(x, op.dropout(out, self.dropout)), weights
+        return within_half_range(op.add(x, op.dropout(out, self.dropout))), weights
 
 
 class PlainProjections(Module):
@@ -116,7 +117,7 @@ class FeedForward(Module):
     def __call__(self, x: Tensor) -> Tensor:
         forwarded = self.layer_norm(x)
         forwarded = self._projected(forwarded)
-        return op.add(x, op.dropout(forwarded, self.dropout))
+        return within_half_range(op.add(x, op.dropout(forwarded, self.dropout)))
 
     def _projected(self, x: Tensor) -> Tensor:
         hidden = self.widen(x)

@@ -100,7 +100,7 @@ def pegasus(config: Config, options: Options) -> Network:
 
 def m2m_100(config: Config, options: Options) -> Network:
     """M2M100Config, also of NLLB: fixed positions that are no parameters, norms before each part."""
-    config = {"vocab_size": 128_112, "activation_function": "relu", **config}
+    config = {"vocab_size": 128_112, "activation_function": "relu", "attention_dropout": 0.1, **config}
     return _seq2seq(config, options, biased=False, counted_positions=False, **FIXED_POSITIONS, **NORM_FIRST)
 
 
