@@ -86,7 +86,8 @@ def _training(case: Case) -> dict[str, Any]:
 def _tuning(case: Case) -> dict[str, Any]:
     work = case["workload"]
     if lora := work.get("lora"):
-        precision = "fp32" if lora.get("autocast_adapter_dtype", True) else work["precision"]
+        raised = lora.get("autocast_adapter_dtype", True) or work["precision"].startswith("amp")
+        precision = "fp32" if raised else work["precision"]
         return {
             "method": "qlora" if lora.get("quantized") else "lora",
             "rank": lora["r"],

@@ -13,6 +13,7 @@ from app.architectures.mixture_of_experts import Experts, ExpertsSpec, MixtureDe
 from app.architectures.network import Options
 from app.architectures.positions import Rotation, Turns
 from app.tape import operators as op
+from app.tape.adapters import AdaptedWeight, whole
 from app.tape.dtypes import FP32
 from app.tape.modules import Linear, Module, RMSNorm
 from app.tape.tensor import Parameter, Tensor
@@ -98,7 +99,7 @@ class Router(Module):
 
     def __init__(self, hidden: int, experts: ExpertsSpec, *, sigmoid: bool) -> None:
         self.chosen, self.sigmoid = experts.chosen, sigmoid
-        self.weight = Parameter(experts.experts, hidden)
+        self.weight: Parameter | AdaptedWeight = Parameter(experts.experts, hidden)
         self.e_score_correction_bias = Parameter(experts.experts, buffer=True) if sigmoid else None
 
     def __call__(self, x: Tensor) -> tuple[Tensor, Tensor, Tensor]:
@@ -110,7 +111,7 @@ class Router(Module):
 
     def logits(self, x: Tensor) -> Tensor:
         """What is scored, [tokens, experts]."""
-        return op.linear(op.cast(x, FP32), op.cast(self.weight, FP32))
+        return op.linear(op.cast(x, FP32), op.cast(whole(self.weight), FP32))
 
 
 class SparseFeedForward(Module):

@@ -12,6 +12,7 @@ from app.architectures.decoder import Attention, Decoder, DecoderBlock, DecoderS
 from app.architectures.network import Options
 from app.architectures.tensor_parallel import divided
 from app.tape import operators as op
+from app.tape.adapters import AdaptedWeight, whole
 from app.tape.dtypes import INT64
 from app.tape.modules import Linear, Module
 from app.tape.tensor import Parameter, Tensor
@@ -55,11 +56,11 @@ class Router(Module):
 
     def __init__(self, hidden: int, experts: ExpertsSpec) -> None:
         self.experts = experts
-        self.weight = Parameter(experts.experts, hidden)
+        self.weight: Parameter | AdaptedWeight = Parameter(experts.experts, hidden)
 
     def __call__(self, x: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         """Logits, weights and places of the chosen experts of each token [tokens, hidden]."""
-        logits = op.linear(x, self.weight)
+        logits = op.linear(x, whole(self.weight))
         probabilities = op.softmax(logits, dtype_fp32=True)
         weights, places = op.top_k(probabilities, self.experts.chosen)
         return logits, op.cast(weights, logits.dtype) if self.experts.weights_in_stream_type else weights, places
@@ -70,8 +71,8 @@ class Experts(Module):
 
     def __init__(self, hidden: int, experts: ExpertsSpec, activation: str) -> None:
         self.experts, self.hidden, self.activation = experts, hidden, activation
-        self.gate_up_proj = Parameter(experts.experts, 2 * experts.width, hidden)
-        self.down_proj = Parameter(experts.experts, hidden, experts.width)
+        self.gate_up_proj: Parameter | AdaptedWeight = Parameter(experts.experts, 2 * experts.width, hidden)
+        self.down_proj: Parameter | AdaptedWeight = Parameter(experts.experts, hidden, experts.width)
 
     def __call__(self, x: Tensor, places: Tensor, weights: Tensor) -> Tensor:
         tape, (tokens, chosen) = x.tape, places.shape
@@ -87,9 +88,9 @@ class Experts(Module):
         return op.cast(summed, x.dtype)
 
     def _projected(self, selected: Tensor) -> Tensor:
-        out = op.grouped_linear(selected, self.gate_up_proj, 2 * self.experts.width)
+        out = op.grouped_linear(selected, whole(self.gate_up_proj), 2 * self.experts.width)
         out = self._gated(out)
-        return op.grouped_linear(out, self.down_proj, self.hidden)
+        return op.grouped_linear(out, whole(self.down_proj), self.hidden)
 
     def _gated(self, x: Tensor) -> Tensor:
         gate, up = op.split(x, (self.experts.width,) * 2)
@@ -104,9 +105,9 @@ class PlainExperts(Experts):
         self.gate_up_proj = Parameter(experts.experts, experts.width, hidden)
 
     def _projected(self, selected: Tensor) -> Tensor:
-        out = op.grouped_linear(selected, self.gate_up_proj, self.experts.width)
+        out = op.grouped_linear(selected, whole(self.gate_up_proj), self.experts.width)
         out = activate(out, self.activation)
-        return op.grouped_linear(op.cast(out, selected.dtype), self.down_proj, self.hidden)
+        return op.grouped_linear(op.cast(out, selected.dtype), whole(self.down_proj), self.hidden)
 
 
 class SparseFeedForward(Module):
@@ -175,4 +176,4 @@ class MixtureDecoder(Decoder):
 
 
 def _is_routed(name: str) -> bool:
-    return ".experts." in name and name.rpartition(".")[2].startswith(ROUTED_WEIGHTS)
+    return any(f".experts.{weight}" in name for weight in ROUTED_WEIGHTS) and ".lora_" not in name

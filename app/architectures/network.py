@@ -3,11 +3,11 @@
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
-from types import MappingProxyType
 from typing import ClassVar
 
 from app.architectures.cache import DecoderCache
 from app.tape.dtypes import INT64
+from app.tape.layer_names import LayerNames
 from app.tape.modules import Blocks, Module
 from app.tape.recorder import Category
 from app.tape.tensor import Parameter, Tape, Tensor
@@ -51,7 +51,7 @@ class Network(Module, ABC):
     vocabulary: int | None = None
     assumed: str | None = None  # said of how it is run or trained
     taken_for: str | None = None  # said where the network is only the nearest one known
-    layer_names: Mapping[str, str] = MappingProxyType({})  # ends of linear layers' paths here -> in the library that it is written for
+    layer_names: LayerNames = LayerNames()  # in the library that it is written for
     _listed: Mapping[str, Parameter] | None = None
 
     def finish(self) -> None:

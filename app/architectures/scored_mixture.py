@@ -8,6 +8,7 @@ from app.architectures import deepseek, mixture_of_experts
 from app.architectures.decoder import DecoderSpec, Layer
 from app.architectures.mixture_of_experts import ExpertsSpec, MixtureDecoder
 from app.tape import operators as op
+from app.tape.adapters import AdaptedWeight, whole
 from app.tape.dtypes import FP32
 from app.tape.modules import Module
 from app.tape.operators.casting import autocast_disabled
@@ -27,7 +28,7 @@ class NarrowRouter(deepseek.Router):
 
     def logits(self, x: Tensor) -> Tensor:
         """Scores of all experts before the sigmoid, [tokens, experts]."""
-        return op.cast(op.linear(x, self.weight), FP32)
+        return op.cast(op.linear(x, whole(self.weight)), FP32)
 
 
 class NarrowlyScoredMixture(MixtureDecoder):
@@ -45,12 +46,13 @@ class FloatRouter(Module):
 
     def __init__(self, hidden: int, experts: ExpertsSpec) -> None:
         self.chosen = experts.chosen
-        self.weight = Parameter(experts.experts, hidden)
-        self.weight.own_dtype = self.weight.dtype = FP32
+        weight = Parameter(experts.experts, hidden)
+        weight.own_dtype = weight.dtype = FP32
+        self.weight: Parameter | AdaptedWeight = weight
 
     def __call__(self, x: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         """Logits, weights and places of the chosen experts of each token [tokens, hidden]."""
-        logits = op.linear(op.cast(x, FP32), self.weight)
+        logits = op.linear(op.cast(x, FP32), whole(self.weight))
         weights, places = op.top_k(op.softmax(logits, dtype_fp32=True), self.chosen)
         return logits, op.scaled(weights), places
 

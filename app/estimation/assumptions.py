@@ -1,8 +1,9 @@
 """What an estimate of training assumes, or does not model: said with it, so that nobody takes it for more than it is."""
 
-from app.architectures.network import Inputs
+from app.architectures.network import Inputs, Network
 from app.estimation.sharding import is_fsdp
 from app.placement import Finding, Sharding
+from app.tape.adapters import AdaptedWeight
 from app.workloads.training import AdapterTuning, TrainingWorkload
 
 Note = tuple[bool, str, str, str]  # whether it applies, code, message, remedy
@@ -12,6 +13,17 @@ def assumptions(workload: TrainingWorkload, spread: Sharding, *, text: Inputs | 
     """What holds for this job spread in this way. `text`: sizes of a batch of text; `masters`: 16-bit weights are stepped in fp32."""
     notes = (*_of_the_text(workload, text), *_of_the_step(workload), *_of_the_sharding(workload, spread, masters=masters))
     return [Finding(severity="note", code=code, message=text, remedy=remedy) for applies, code, text, remedy in notes if applies]
+
+
+def adapted_experts(network: Network) -> list[Finding]:
+    """What adapters on experts cost."""
+    if not any(isinstance(part, AdaptedWeight) for _, part in network.named_modules()):
+        return []
+    return [Finding(
+        severity="note", code="experts_adapted",
+        message="Adapters on experts: each layer makes an adapted copy of all its experts in every forward pass (peft 0.21).",
+        remedy="Name only the attention's layers as targets to save that memory.",
+    )]  # fmt: skip
 
 
 def _of_the_text(workload: TrainingWorkload, text: Inputs | None) -> tuple[Note, ...]:

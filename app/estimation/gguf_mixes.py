@@ -15,7 +15,7 @@ from typing import Any
 from app.architectures.falcon import Falcon
 from app.architectures.network import Network
 from app.architectures.readers.ggml_types import TYPES
-from app.tape.adapters import HEADS
+from app.tape.layer_names import HEADS
 from app.tape.tensor import Parameter
 
 GGML_TYPES = {kind.name: kind for kind in TYPES.values()}

@@ -10,7 +10,7 @@ from app.estimation.residuals import FAMILIES, RELATIVE, SIZE_ONLY, UNMEASURED, 
 from app.placement import Finding
 from app.tape import adapters
 from app.tape.dtypes import BY_NAME
-from app.tape.modules import Blocks
+from app.tape.modules import Blocks, Embedding
 from app.units import ceil_div
 from app.workloads.fields import invalid_field
 from app.workloads.inference import InferenceWorkload
@@ -76,10 +76,12 @@ def block_count(network: Network) -> int:
     return next((part.count for _, part in network.named_modules() if isinstance(part, Blocks)), 0)
 
 
-def tune(network: Network, tuning: Tuning) -> None:
+def tune(network: Network, tuning: Tuning, *, checkpointed: bool) -> None:
     """Applies what is trained. Raises InvalidInput where the targets are not in the network."""
     if isinstance(tuning, AdapterTuning):
         _add_adapters(network, tuning)
+        if checkpointed:
+            _want_gradients_of_inputs(network)
     elif isinstance(tuning, FrozenTuning):
         if tuning.trainable == "head":
             adapters.train_head_only(network)
@@ -99,10 +101,23 @@ def _add_adapters(network: Network, tuning: AdapterTuning) -> None:
         adapters.quantize_linears(network, rest=None if dtype.half else dtype)
     kind = adapters.DoraLinear if tuning.dora else adapters.LoraLinear
     names = network.layer_names
-    count = adapters.add_adapters(network, targets, rank=tuning.rank, dropout=tuning.dropout, dtype=dtype, kind=kind, names=names)
+    try:
+        count = adapters.add_adapters(network, targets, rank=tuning.rank, dropout=tuning.dropout, dtype=dtype, kind=kind, names=names)
+    except ValueError as error:
+        raise invalid_field("tuning.target_modules", str(error)) from error
     if not count:
         raise invalid_field("tuning.target_modules", "no linear layer of this network has one of these names")
     adapters.train_modules(network, tuning.modules_to_save)
+
+
+def _want_gradients_of_inputs(network: Network) -> None:
+    """Checkpointed blocks pass gradients on only where their inputs want some, so peft wants those of the token embeddings.
+
+    Source: transformers 5.23, enable_input_require_grads.
+    """
+    for _, part in network.named_modules():
+        if isinstance(part, Embedding) and part.weight.shape[0] == network.vocabulary:
+            part.opens = True
 
 
 def training_inputs(workload: TrainingWorkload, family: str) -> Inputs:

@@ -10,7 +10,7 @@ from app.architectures.language_head import LanguageModel
 from app.architectures.network import Inputs, Options
 from app.errors import InvalidInput
 from app.estimation import context_parallel, expert_parallel, overheads, sharding
-from app.estimation.assumptions import assumptions
+from app.estimation.assumptions import adapted_experts, assumptions
 from app.estimation.estimate import GpuMemory, Parameters
 from app.estimation.frameworks import allocator_term, attention_of, eager_finding, execution_rule, framework_findings, framework_residual
 from app.estimation.job import Needs
@@ -266,6 +266,7 @@ class TracedTraining:
             *self.prepared.findings,
             *framework_findings(self.workload, attends=attends),
             *([eager] if eager else []),
+            *adapted_experts(self.network),
             *assumptions(self.workload, spread, text=self.inputs if self.is_text else None, masters=masters),
         )
 
@@ -320,7 +321,7 @@ def _prepared(workload: TrainingWorkload, tensor: int = 1) -> PreparedNetwork:
     splits = split_points(workload.tuning, block_count(prepared.network))
     if splits:
         prepared = prepare_network(workload, replace(options, split_at=splits))
-    tune(prepared.network, workload.tuning)
+    tune(prepared.network, workload.tuning, checkpointed=options.checkpointed)
     return prepared
 
 

@@ -11,7 +11,8 @@ from math import prod
 
 from app.architectures.network import Network
 from app.estimation.gguf_mixes import MIXES, gguf_bytes, host_table_bytes
-from app.tape.adapters import HEADS, nf4_bytes
+from app.tape.adapters import nf4_bytes
+from app.tape.layer_names import HEADS
 from app.tape.modules import Linear
 from app.tape.tensor import Parameter
 from app.units import ceil_div

@@ -1,19 +1,15 @@
 """What is trained and how: adapters on linear layers, 4-bit bases, frozen parts. Each changes the network before it is traced."""
 
-from collections.abc import Collection, Iterable, Mapping
-from types import MappingProxyType
+from collections.abc import Iterable
 
 from app.tape import operators as op
 from app.tape.dtypes import BF16, FP32, DType
+from app.tape.layer_names import HEADS, OUTPUTS, LayerNames, Targets
 from app.tape.modules import Blocks, Linear, Module
+from app.tape.operators.casting import autocast_disabled
 from app.tape.recorder import Category
 from app.tape.tensor import Parameter, Tensor
 from app.units import ceil_div
-
-ATTENTION_PARTS = {"self_attn", "attn", "attention", "self_attention", "SelfAttention", "EncDecAttention", "encoder_attn"}
-HEADS = ("lm_head", "classifier", "head", "fc", "score", "cls", "output_projection")
-
-NO_NAMES: Mapping[str, str] = MappingProxyType({})
 
 NF4_BLOCK, NF4_NESTED_BLOCK = 64, 256  # elements with one 8-bit scale; scales with one fp32 scale (QLoRA, double quantization)
 
@@ -104,6 +100,33 @@ def _row_norms(weight: Tensor, update: Tensor) -> Tensor:
     return adapted.tape.empty(adapted.shape[:1], adapted.dtype)
 
 
+class AdaptedWeight(Module):
+    """peft's adapter on a weight that is no layer: the fused experts' [experts, outputs, inputs], or a router's [outputs, inputs].
+
+    Every forward pass makes the adapted weight whole, in the type of the base and outside autocast, and keeps it for the backward pass.
+    Dropout is not possible there. Source: peft 0.21, tuners/lora/layer.py, ParamWrapper.
+    """
+
+    def __init__(self, base: Parameter, *, rank: int, dtype: DType) -> None:
+        *experts, outputs, inputs = base.shape
+        self.weight = base
+        self.lora_A, self.lora_B = Parameter(*experts, rank, inputs), Parameter(*experts, outputs, rank)
+        for part in (self.lora_A, self.lora_B):
+            part.own_dtype, part.times = dtype, base.times
+            part.dtype = dtype
+
+    def whole(self) -> Tensor:
+        """The adapted weight."""
+        dtype = self.weight.dtype
+        with autocast_disabled(self.weight.tape):
+            return op.biased_products(op.cast(self.lora_B, dtype), op.cast(self.lora_A, dtype), self.weight)
+
+
+def whole(weight: Parameter | AdaptedWeight) -> Tensor:
+    """A weight, with its adapter where it has one."""
+    return weight if isinstance(weight, Parameter) else weight.whole()
+
+
 class Linear4bit(Module):
     """bitsandbytes' NF4 layer with double quantization: the weight is unpacked to the compute type for each product and dropped again."""
 
@@ -130,28 +153,42 @@ def freeze(network: Module) -> None:
 
 
 def add_adapters(
-    network: Module, targets: str | Collection[str], *, rank: int, dropout: float, dtype: DType,
-    kind: type["LoraLinear"] = LoraLinear, names: Mapping[str, str] = NO_NAMES,
+    network: Module, targets: Targets, *, rank: int, dropout: float, dtype: DType,
+    kind: type[LoraLinear] = LoraLinear, names: LayerNames | None = None,
 ) -> int:  # fmt: skip
-    """Puts adapters on the target layers and freezes the rest. Gives the number of layers adapted (in the traced blocks).
+    """Puts adapters on what the targets mean and freezes the rest. Gives the number of adapters (in the traced blocks).
 
-    `names`: ends of layers' paths here -> in the library that the targets are written for, where they differ. A layer that the network
-    uses under two names has one adapter.
+    A layer that the network uses under two names has one adapter. Raises ValueError where a fused weight is named in part.
     """
     freeze(network)
+    names = names or LayerNames()
+    fused = list(names.fused_targets(targets))
     linears = _linears(network)
-    wanted = {id(layer): layer for (_, path), name, layer in linears if _is_target(f"{path}.{name}", targets, names)}
+    wanted = {id(layer): layer for (_, path), name, layer in linears if names.is_target(f"{path}.{name}", targets)}
     adapted = {key: kind(layer, rank=rank, dropout=dropout, dtype=dtype) for key, layer in wanted.items()}
     for (holder, _), name, layer in linears:
         if id(layer) in adapted:
             _replace(holder, name, adapted[id(layer)])
-    return len(adapted)
+    return len(adapted) + sum(_adapt_weights(network, weight, rank * layers, dtype) for weight, layers in fused)
+
+
+def _adapt_weights(network: Module, target: str, rank: int, dtype: DType) -> int:
+    """Puts adapters on weights whose path ends so. Gives their number."""
+    found = [
+        (module, name, weight)
+        for path, module in network.named_modules()
+        for name, weight in vars(module).items()
+        if isinstance(weight, Parameter) and not weight.buffer and f".{path}.{name}".endswith(f".{target}")
+    ]
+    for holder, name, weight in found:
+        setattr(holder, name, AdaptedWeight(weight, rank=rank, dtype=dtype))
+    return len(found)
 
 
 def quantize_linears(network: Module, compute: DType = BF16, rest: DType | None = FP32) -> None:
     """Packs every linear layer but the heads into NF4; the other weights go to `rest` (peft casts them to fp32), or stay as they are."""
     for (holder, _), name, layer in _linears(network):
-        if name not in HEADS and isinstance(layer, Linear):
+        if name not in OUTPUTS and isinstance(layer, Linear):
             _replace(holder, name, Linear4bit(layer, compute))
     packed_weights = {id(m.weight) for _, m in network.named_modules() if isinstance(m, Linear4bit)}
     for parameter in network.parameters():
@@ -178,16 +215,6 @@ def _replace(holder: Module, name: str, layer: Module) -> None:
         getattr(holder, own)[int(place)] = layer
     else:
         setattr(holder, own, layer)
-
-
-def _is_target(path: str, targets: str | Collection[str], names: Mapping[str, str]) -> bool:
-    *parents, name = path.split(".")
-    if targets == "attention":
-        return bool(ATTENTION_PARTS & set(parents))
-    if targets == "all_linear":
-        return name not in HEADS
-    known_as = next((theirs for ours, theirs in names.items() if f".{path}".endswith(f".{ours}")), path)
-    return any(f".{known_as}".endswith(f".{target}") for target in targets)
 
 
 def train_modules(network: Module, names: Iterable[str]) -> None:

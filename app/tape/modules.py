@@ -69,14 +69,17 @@ class Linear(Module):
 
 
 class Embedding(Module):
-    """Rows of a table by index."""
+    """Rows of a table by index. `opens`: gradients are wanted as far as the rows, even where the table is frozen."""
 
     def __init__(self, count: int, size: int) -> None:
         self.weight = Parameter(count, size)
         self.weight.table = True
+        self.opens = False
 
     def __call__(self, indices: Tensor) -> Tensor:
-        return op.embedding(indices, self.weight)
+        rows = op.embedding(indices, self.weight)
+        rows.requires_grad = rows.requires_grad or (self.opens and rows.tape.recording)
+        return rows
 
 
 class LayerNorm(Module):

@@ -177,3 +177,15 @@ def test_dora_makes_the_whole_adapted_matrix_beside_the_adapter() -> None:
     rows = 16 * (2048 + 512 + 512 + 2048)  # magnitudes: one for each output of the four projections of every layer
     assert dora.parameters.trainable - plain.parameters.trainable == rows
     assert dora.trace.peak_bytes > plain.trace.peak_bytes
+
+
+def test_adapters_on_experts_are_counted_with_their_copies_and_say_so() -> None:
+    def tuned(targets: Any) -> TracedTraining:
+        tuning = {"method": "lora", "rank": 16, "target_modules": targets}
+        return traced(model={"preset": "mistralai/Mixtral-8x7B-v0.1"}, tuning=tuning)
+
+    everywhere, attention = tuned("all_linear"), tuned(["q_proj", "v_proj"])
+    copies = everywhere.gpu_memory(Sharding()).peak_allocated_bytes - attention.gpu_memory(Sharding()).peak_allocated_bytes
+    assert copies > 2 * attention.network.expert_parameters()
+    said = [{finding.code for finding in each.findings(Sharding())} for each in (everywhere, attention)]
+    assert ["experts_adapted" in codes for codes in said] == [True, False]

@@ -4,7 +4,8 @@ Adapters are put on layers by name, and people write the names of the library th
 """
 
 from collections.abc import Mapping
-from types import MappingProxyType
+
+from app.tape.layer_names import LayerNames
 
 VISION_ATTENTION = {"attention.out_proj": "attention.o_proj"}
 WIDE_PROJECTIONS = {"fc1": "up_proj", "fc2": "down_proj"}
@@ -41,6 +42,25 @@ DIFFUSERS: Mapping[str, str] = {
 }
 
 
-def layer_names(config: Mapping[str, object]) -> Mapping[str, str]:
-    """The end of a linear layer's path here -> the end of its path in the library that wrote such a config.json, where they differ."""
-    return DIFFUSERS if "_class_name" in config else TRANSFORMERS.get(str(config.get("model_type")), MappingProxyType({}))
+# What older versions of transformers kept as linear layers of each expert, and of the router, and what they are in 5.23:
+# weights of all experts at once. peft takes the old names for the new weights. Source: peft 0.21, utils/transformers_weight_conversion.py.
+MIXTRAL_EXPERTS = {"experts.gate_up_proj": ("w1", "w3"), "experts.down_proj": ("w2",), "gate.weight": ("gate",)}
+QWEN_EXPERTS = {"experts.gate_up_proj": ("gate_proj", "up_proj"), "experts.down_proj": ("down_proj",), "gate.weight": ("gate",)}
+FUSED: Mapping[str, Mapping[str, tuple[str, ...]]] = {
+    **dict.fromkeys(("mixtral", "minimax", "minimax_m2"), MIXTRAL_EXPERTS),
+    **dict.fromkeys(
+        (
+            "qwen3_moe", "qwen3_next", "deepseek_v2", "deepseek_v3", "dots1", "ernie4_5_moe", "exaone_moe", "flex_olmo",
+            "glm4_moe", "glm4_moe_lite", "hunyuan_v1_moe", "olmoe", "solar_open",
+        ),
+        QWEN_EXPERTS,
+    ),
+}  # fmt: skip
+
+
+def layer_names(config: Mapping[str, object]) -> LayerNames:
+    """The names of the library that wrote such a config.json."""
+    if "_class_name" in config:
+        return LayerNames(renamed=DIFFUSERS)
+    kind = str(config.get("model_type"))
+    return LayerNames(renamed=TRANSFORMERS.get(kind, {}), fused=FUSED.get(kind, {}))

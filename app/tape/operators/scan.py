@@ -5,7 +5,7 @@ Source: mamba_selective_scan in modeling_mamba.py (transformers 5.23).
 
 from app.tape.autograd import Gradients, attach, elementwise_work
 from app.tape.dtypes import FP32, DType
-from app.tape.operators.casting import raise_to_fp32
+from app.tape.operators.casting import lower, raise_to_fp32
 from app.tape.operators.linear import FLOPS_PER_MAC
 from app.tape.tensor import Meta, Tape, Tensor
 
@@ -72,15 +72,20 @@ def delta_rule(values: Tensor, keys: Tensor, queries: Tensor, scores: Tensor, wr
     """The gated delta rule passed on from chunk to chunk; gives what is read, as large as `values`, and the last state.
 
     values, keys, queries and writes are [batch, heads, chunks, chunk, size], the scores within a chunk [batch, heads, chunks, chunk,
-    chunk]. Each chunk keeps the state that enters it and its corrected values. Going back, each chunk's share of a gradient is written
-    into zeros of the whole size before it is added to the others'.
+    chunk]. Each chunk keeps the state that enters it and its corrected values; nobody asks for the last state, so the last chunk keeps
+    nothing for writing it. Autocast's products keep narrow copies, of states and corrected values one for each of two products.
+    Going back, each chunk's share of a gradient is written into zeros of the whole size before it is added to the others'.
     Source: torch_chunk_gated_delta_rule in modeling_qwen3_next.py (transformers 5.23).
     """
     tape, (batch, heads, chunks, chunk, size) = values.tape, values.shape
     kept = chunks if tape.keeps else 1
     out = tape.like(values.meta)
-    states = tape.empty((kept, batch, heads, keys.shape[-1], size), values.dtype)
-    corrected = tape.empty((kept, batch, heads, chunk, size), values.dtype)
+    keys, queries, scores, writes = (lower(x) for x in (keys, queries, scores, writes))
+    narrow = 2 if keys.dtype is not values.dtype else 1
+    state, correction = (batch, heads, keys.shape[-1], size), (batch, heads, chunk, size)
+    states = tape.empty((kept if narrow == 1 else kept - 1, *state), values.dtype)
+    copies = tape.empty((narrow * kept, *state), keys.dtype) if narrow > 1 else states
+    corrected = tape.empty((narrow * (kept - 1) + 1, *correction), keys.dtype)
     read = tape.empty((batch, heads, chunk, size), values.dtype)
     last = tape.empty((batch, heads, keys.shape[-1], size), values.dtype)
     del read
@@ -97,7 +102,8 @@ def delta_rule(values: Tensor, keys: Tensor, queries: Tensor, scores: Tensor, wr
             del of_chunk, added
         return sums
 
-    return attach(out, given, [keys, queries, scores, writes, states, corrected], backward), last
+    written = writes if kept > 1 else None
+    return attach(out, given, [keys, queries, scores, written, states, copies, corrected], backward), last
 
 
 def solve_triangular(system: Tensor, x: Tensor) -> Tensor:
