@@ -71,7 +71,7 @@ def assert_best_by_role(answer: Recommendation, truth: Sequence[Scores]) -> None
 def test_the_random_catalogues_have_answers_of_every_sort() -> None:
     answers = [recommend(*instance(seed)) for seed in range(CASES)]
     machines = [machine for answer in answers for machine in answer.frontier]
-    assert sum(bool(answer.picks) for answer in answers) > CASES // 4
+    assert sum(bool(answer.picks) for answer in answers) > CASES // 5
     assert sum(not answer.picks for answer in answers) > CASES // 10
     assert any(machine.gpu is None for machine in machines)
     assert any(machine.gpu_quantity > 1 for machine in machines)
