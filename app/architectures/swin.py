@@ -4,7 +4,7 @@ Written as timm 1.0.31 computes them (timm/models/swin_transformer.py), with its
 without stochastic depth.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from typing import ClassVar
 
@@ -104,7 +104,7 @@ class Block(Module):
     def __init__(self, width: int, heads: int, grid: Grid, *, shifted: bool) -> None:
         self.grid, self.shifted = grid, shifted and grid.shift > 0
         self.norm1, self.norm2 = LayerNorm(width), LayerNorm(width)
-        self.attn, self.mlp = WindowAttention(width, heads, grid.window), FeedForward(width)
+        self.attn, self.mlp = self.attention(width, heads, grid.window), FeedForward(width)
         area = grid.window**2
         self.attn_mask = Parameter(grid.windows_per_side**2, area, area, buffer=True) if self.shifted else None
 
@@ -114,6 +114,10 @@ class Block(Module):
         x = x.view(batch, -1, channels)
         x = op.add(x, self.mlp(self.norm2(x)))
         return x.view(batch, height, width, channels)
+
+    def attention(self, width: int, heads: int, window: int) -> Callable[[Tensor, Parameter | None], Tensor]:
+        """The attention within windows of this side."""
+        return WindowAttention(width, heads, window)
 
     def _attend(self, x: Tensor) -> Tensor:
         batch, height, width, channels = x.shape
@@ -130,6 +134,15 @@ class Block(Module):
         return (op.contiguous(shifted) if self.shifted else shifted).view(batch, height, width, channels)
 
 
+def joined_neighbours(x: Tensor) -> Tensor:
+    """Four neighbouring patches side by side: [batch, height / 2, width / 2, 4 x channels], with a padded edge where a side is odd."""
+    batch, height, width, channels = x.shape
+    half = ceil_div(height, 2), ceil_div(width, 2)
+    x = op.padded(x, batch, 2 * half[0], 2 * half[1], channels)
+    x = op.contiguous(x)
+    return x.view(batch, *half, 4 * channels)
+
+
 class PatchMerging(Module):
     """Four neighbouring patches joined and projected to twice the channels."""
 
@@ -137,11 +150,7 @@ class PatchMerging(Module):
         self.norm, self.reduction = LayerNorm(4 * width), Linear(4 * width, 2 * width, bias=False)
 
     def __call__(self, x: Tensor) -> Tensor:
-        batch, height, width, channels = x.shape
-        half = ceil_div(height, 2), ceil_div(width, 2)
-        x = op.padded(x, batch, 2 * half[0], 2 * half[1], channels)
-        x = op.contiguous(x)
-        x = x.view(batch, *half, 4 * channels)
+        x = joined_neighbours(x)
         x = self.norm(x)
         return self.reduction(x)
 
@@ -149,12 +158,15 @@ class PatchMerging(Module):
 class Stage(Module):
     """Patch merging but in the first stage, then blocks."""
 
+    block: ClassVar[type[Block]] = Block
+    merging: ClassVar[type[PatchMerging]] = PatchMerging
+
     def __init__(self, spec: SwinSpec, index: int) -> None:
         width, heads = spec.width * 2**index, spec.heads[index]
         grid = Grid.of(ceil_div(spec.image // PATCH, 2**index), spec.window)
-        self.downsample = PatchMerging(width // 2) if index else None
+        self.downsample = self.merging(width // 2) if index else None
         kinds = [number % 2 for number in range(spec.depths[index])]
-        self.blocks = Blocks(kinds, lambda number: Block(width, heads, grid, shifted=number % 2 == 1))
+        self.blocks = Blocks(kinds, lambda number: self.block(width, heads, grid, shifted=number % 2 == 1))
 
     def __call__(self, x: Tensor, *, checkpointed: bool) -> Tensor:
         x = self.downsample(x) if self.downsample is not None else x
@@ -164,8 +176,8 @@ class Stage(Module):
 class Stages(Module):
     """The four stages."""
 
-    def __init__(self, spec: SwinSpec) -> None:
-        self.stages = [Stage(spec, index) for index in range(len(spec.depths))]
+    def __init__(self, spec: SwinSpec, stage: type[Stage]) -> None:
+        self.stages = [stage(spec, index) for index in range(len(spec.depths))]
 
     def __call__(self, x: Tensor, *, checkpointed: bool) -> Tensor:
         for stage in self.stages:
@@ -188,12 +200,13 @@ class Swin(ImageClassifier):
     """Patches, four stages of window attention, norm, global average pooling, one linear layer."""
 
     family: ClassVar[str] = "vision"
+    stage: ClassVar[type[Stage]] = Stage
 
     def __init__(self, spec: SwinSpec, options: Options) -> None:
         self.spec, self.options, self.channels = spec, options, spec.channels
         self.default_image = (spec.image, spec.image)
         self.patch_embed = PatchEmbedding(spec)
-        self.layers = Stages(spec)
+        self.layers = Stages(spec, self.stage)
         features = spec.width * 2 ** (len(spec.depths) - 1)
         self.norm, self.head = LayerNorm(features), Linear(features, spec.classes)
 
