@@ -138,6 +138,16 @@ def window_mask(x: Tensor, window: int) -> Tensor:
     return x.tape.empty((windows, window**2, window**2), x.dtype, Category.ACTIVATIONS)
 
 
+def joined_neighbours(x: Tensor, height: int, width: int) -> Tensor:
+    """Four neighbouring patches side by side: [batch, patches / 4, 4 x channels], with a padded edge where a side is odd."""
+    batch, _, channels = x.shape
+    half = ceil_div(height, 2), ceil_div(width, 2)
+    x = x.view(batch, height, width, channels)
+    x = op.padded(x, batch, 2 * half[0], 2 * half[1], channels) if height % 2 or width % 2 else x
+    x = op.concatenate([op.part(x, batch, *half, channels) for _ in range(4)], axis=-1)
+    return x.view(batch, half[0] * half[1], 4 * channels)
+
+
 class PatchMerging(Module):
     """Four neighbouring patches joined and projected to twice the channels."""
 
@@ -145,12 +155,7 @@ class PatchMerging(Module):
         self.norm, self.reduction = LayerNorm(4 * width), Linear(4 * width, 2 * width, bias=False)
 
     def __call__(self, x: Tensor, height: int, width: int) -> Tensor:
-        batch, _, channels = x.shape
-        half = ceil_div(height, 2), ceil_div(width, 2)
-        x = x.view(batch, height, width, channels)
-        x = op.padded(x, batch, 2 * half[0], 2 * half[1], channels) if height % 2 or width % 2 else x
-        x = op.concatenate([op.part(x, batch, *half, channels) for _ in range(4)], axis=-1)
-        x = self.norm(x.view(batch, half[0] * half[1], 4 * channels))
+        x = self.norm(joined_neighbours(x, height, width))
         return self.reduction(x)
 
 

@@ -6,7 +6,7 @@ Written as transformers 5.23 computes them (modeling_swinv2.py), which adds the 
 from app.architectures.cosine_attention import CosineAttention
 from app.architectures.image_classifier import drop_path
 from app.architectures.network import Options
-from app.architectures.transformers_swin import FeedForward, ShiftedWindowSpec, WindowedImages, window_mask
+from app.architectures.transformers_swin import FeedForward, ShiftedWindowSpec, WindowedImages, joined_neighbours, window_mask
 from app.tape import operators as op
 from app.tape.checkpointing import checkpoint
 from app.tape.modules import Blocks, LayerNorm, Linear, Module
@@ -77,12 +77,7 @@ class PatchMerging(Module):
         self.reduction, self.norm = Linear(4 * width, 2 * width, bias=False), LayerNorm(2 * width)
 
     def __call__(self, x: Tensor, height: int, width: int) -> Tensor:
-        batch, _, channels = x.shape
-        half = ceil_div(height, 2), ceil_div(width, 2)
-        x = x.view(batch, height, width, channels)
-        x = op.padded(x, batch, 2 * half[0], 2 * half[1], channels) if height % 2 or width % 2 else x
-        x = op.concatenate([op.part(x, batch, *half, channels) for _ in range(4)], axis=-1)
-        x = self.reduction(x.view(batch, half[0] * half[1], 4 * channels))
+        x = self.reduction(joined_neighbours(x, height, width))
         return self.norm(x)
 
 
