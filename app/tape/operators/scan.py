@@ -3,6 +3,8 @@
 Source: mamba_selective_scan in modeling_mamba.py (transformers 5.23).
 """
 
+from collections.abc import Sequence
+
 from app.tape.autograd import Gradients, attach, elementwise_work
 from app.tape.dtypes import FP32, DType
 from app.tape.operators.casting import lower, raise_to_fp32
@@ -120,11 +122,23 @@ def solve_triangular(system: Tensor, x: Tensor) -> Tensor:
     return attach(out, [system, x], [system, out], backward)
 
 
+def _step_by_step(tape: Tape, whole: Meta, metas: Sequence[Meta]) -> Gradients:
+    """Gradients of a recurrence written out: the whole gradient is copied for every place written, and each step's share of a gradient
+    is written into zeros of the whole size before it is added to the others'."""
+    copied = tape.like(whole)
+    sums: list[Tensor | None] = [tape.like(meta) for meta in metas]
+    for place, meta in reversed(list(enumerate(metas))):
+        of_step = tape.like(meta)
+        sums[place] = _summed(tape, meta)
+        del of_step
+    del copied
+    return sums
+
+
 def linear_recurrence(gate: Tensor, x: Tensor) -> tuple[Tensor, Tensor]:
     """h_t = gate_t h_(t-1) + x_t in fp32, step by step, each written into its place of one tensor [batch, length, channels]; and the last.
 
-    Every step keeps its gate in fp32 and the state before it. Going back, the whole gradient is copied for every place written, and each
-    step's share of a gradient is written into zeros of the whole size before it is added to the others'.
+    Every step keeps its gate in fp32 and the state before it; going back, as in `_step_by_step`.
     Source: _rnn_scan in modeling_recurrent_gemma.py (transformers 5.23).
     """
     tape, (batch, length, channels) = x.tape, x.shape
@@ -135,17 +149,7 @@ def linear_recurrence(gate: Tensor, x: Tensor) -> tuple[Tensor, Tensor]:
     elementwise_work(tape, gate, x, states, out)
     whole, metas = out.meta, (gate.meta, x.meta)
 
-    def backward(gradient: Tensor) -> Gradients:
-        copied = tape.like(whole)
-        sums: list[Tensor | None] = [tape.like(meta) for meta in metas]
-        for place, meta in reversed(list(enumerate(metas))):
-            of_step = tape.like(meta)
-            sums[place] = _summed(tape, meta)
-            del of_step
-        del copied
-        return sums
-
-    attached = attach(out, [gate, x], [gates, states], backward)
+    attached = attach(out, [gate, x], [gates, states], lambda gradient: _step_by_step(tape, whole, metas))
     last.node, last.requires_grad = attached.node, attached.requires_grad
     return attached, last
 
@@ -156,7 +160,7 @@ RWKV_KEPT = 11  # of every step: both maxima's operands, both pairs of exponenti
 def weighted_key_values(decay: Tensor, first: Tensor, key: Tensor, value: Tensor) -> tuple[Tensor, Tensor]:
     """RWKV's average of values weighted by keys that decay, step by step in fp32 [batch, length, channels]; and the last three states.
 
-    Every step keeps eleven tensors, and its key in fp32 where that is a copy. Going back, as in `linear_recurrence`.
+    Every step keeps eleven tensors, and its key in fp32 where that is a copy. Going back, as in `_step_by_step`.
     Source: rwkv_linear_attention_cpu in modeling_rwkv.py (transformers 5.23), which runs where its CUDA kernel is not built.
     """
     tape, (batch, length, channels) = key.tape, key.shape
@@ -167,14 +171,4 @@ def weighted_key_values(decay: Tensor, first: Tensor, key: Tensor, value: Tensor
     elementwise_work(tape, key, value, steps, out)
     whole, metas = out.meta, (decay.meta, first.meta, key.meta, value.meta)
 
-    def backward(gradient: Tensor) -> Gradients:
-        copied = tape.like(whole)
-        sums: list[Tensor | None] = [tape.like(meta) for meta in metas]
-        for place, meta in reversed(list(enumerate(metas))):
-            of_step = tape.like(meta)
-            sums[place] = _summed(tape, meta)
-            del of_step
-        del copied
-        return sums
-
-    return attach(out, [decay, first, key, value], [steps, value], backward), last
+    return attach(out, [decay, first, key, value], [steps, value], lambda gradient: _step_by_step(tape, whole, metas)), last
