@@ -3,6 +3,7 @@
 Source: modeling_nomic_bert.py, modeling_eurobert.py (transformers 5.23).
 """
 
+from abc import abstractmethod
 from dataclasses import replace
 
 from app.architectures.attention import IN_OWN_TYPE, Masks, bidirectional_mask
@@ -61,9 +62,9 @@ class RotaryEncoder(HeadedEncoder):
         self.layers = Blocks(block_kinds(spec.layers, options), lambda layer: self.block(spec, options, layer))
         self.head = head(head_spec, self.word_embeddings)
 
+    @abstractmethod
     def block(self, spec: DecoderSpec, options: Options, layer: int) -> Module:
         """One block."""
-        raise NotImplementedError
 
     def embedded(self, tokens: Tensor) -> Tensor:
         """The stream that enters the first block."""
