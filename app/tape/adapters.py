@@ -4,7 +4,7 @@ from collections.abc import Iterable
 
 from app.tape import operators as op
 from app.tape.dtypes import BF16, FP32, DType
-from app.tape.layer_names import HEADS, OUTPUTS, LayerNames, Targets
+from app.tape.layer_names import HEADS, OUTPUTS, LayerNames, Targets, ends_with
 from app.tape.modules import Blocks, Linear, Module
 from app.tape.operators.casting import autocast_disabled
 from app.tape.recorder import Category
@@ -178,7 +178,7 @@ def _adapt_weights(network: Module, target: str, rank: int, dtype: DType) -> int
         (module, name, weight)
         for path, module in network.named_modules()
         for name, weight in vars(module).items()
-        if isinstance(weight, Parameter) and not weight.buffer and f".{path}.{name}".endswith(f".{target}")
+        if isinstance(weight, Parameter) and not weight.buffer and ends_with(f"{path}.{name}", target)
     ]
     for holder, name, weight in found:
         setattr(holder, name, AdaptedWeight(weight, rank=rank, dtype=dtype))

@@ -27,10 +27,10 @@ class LayerNames:
         *parents, name = path.split(".")
         if targets == "attention":
             return bool(ATTENTION_PARTS & set(parents))
-        known_as = next((theirs for ours, theirs in self.renamed.items() if _ends(path, ours)), path)
-        if any(_ends(known_as, layer) for layers in self.fused.values() for layer in layers):
+        known_as = next((theirs for ours, theirs in self.renamed.items() if ends_with(path, ours)), path)
+        if any(ends_with(known_as, layer) for layers in self.fused.values() for layer in layers):
             return False
-        return name not in OUTPUTS if targets == "all_linear" else any(_ends(known_as, target) for target in targets)
+        return name not in OUTPUTS if targets == "all_linear" else any(ends_with(known_as, target) for target in targets)
 
     def fused_targets(self, targets: Targets) -> Iterator[tuple[str, int]]:
         """Weights that are meant as a whole, each with the number of layers that it was.
@@ -38,12 +38,13 @@ class LayerNames:
         Raises ValueError, naming the others, where only some of the layers of one weight are named.
         """
         for weight, layers in self.fused.items() if targets != "attention" else ():
-            named = [layer for layer in layers if targets == "all_linear" or any(_ends(target, layer) for target in targets)]
+            named = [layer for layer in layers if targets == "all_linear" or any(ends_with(target, layer) for target in targets)]
             if named and len(named) < len(layers):
                 raise ValueError(f"{' and '.join(layers)} are one weight in each expert: name both or none of them")
             if named:
                 yield weight, len(layers)
 
 
-def _ends(path: str, end: str) -> bool:
+def ends_with(path: str, end: str) -> bool:
+    """Whether a dotted path ends with these whole names."""
     return f".{path}".endswith(f".{end}")
